@@ -1,14 +1,20 @@
-"""The admin port: is it alive, is it ready, what does it count, how does it stand. Read only, and for no browser."""
+"""The admin port: is it alive, is it ready, what does it count, how does it stand; for no browser.
+
+It is read only but for limits of budgets, which need a token.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 from aiohttp import web
 
+from extproc.admin.budgets import BudgetPages, BudgetSource
+from extproc.admin.token import AdminToken
 from extproc.protocol.errors import ServeError
 from extproc.server import sockets
 from extproc.server.listen import Tcp
@@ -29,7 +35,7 @@ BUSY_MAX: Final = 16
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class AdminSource(Protocol):
+class AdminSource(BudgetSource, Protocol):
     """The source of the data that the admin site shows: a supervisor."""
 
     @property
@@ -44,10 +50,11 @@ class AdminSource(Protocol):
 
 
 class Site:
-    """The four pages."""
+    """The pages. `token`: the file without whose content nothing is changed; None if nothing is to be."""
 
-    def __init__(self, source: AdminSource) -> None:
+    def __init__(self, source: AdminSource, token: Path | None = None) -> None:
         self._source = source
+        self._token = AdminToken(token)
         self._busy = 0
 
     def application(self, *, loopback: bool) -> web.Application:
@@ -58,6 +65,7 @@ class Site:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/status", self._status)
+        BudgetPages(self._source, self._token).add(app)
         return app
 
     async def _healthz(self, _: web.Request) -> web.Response:
@@ -89,9 +97,9 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(source: AdminSource, address: Tcp) -> AsyncIterator[Tcp]:
+async def serving(source: AdminSource, address: Tcp, token: Path | None = None) -> AsyncIterator[Tcp]:
     """The site at `address`; where it really listens. Raises ServeError."""
-    app = Site(source).application(loopback=_is_loopback(address.host))
+    app = Site(source, token).application(loopback=_is_loopback(address.host))
     runner = web.AppRunner(
         app,
         access_log=None,

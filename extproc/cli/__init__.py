@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "replay": ("extproc.cli.replay", "say which decisions a new policy would change"),
     "diff": ("extproc.cli.diff", "say in words what a change of the policy means"),
     "key": ("extproc.cli.key", "make, list and revoke virtual keys"),
+    "budget": ("extproc.cli.budget", "show budgets, and change limits while the gateway runs"),
     "pins": ("extproc.cli.pins", "print the pins of a list of tools"),
     "audit": ("extproc.cli.audit", "verify an audit record, and more"),
     "eval": ("extproc.cli.eval", "measure a policy on labelled lines"),

@@ -35,7 +35,13 @@ def add_parser(subparsers: Subparsers) -> None:
         "--admin",
         default=ADMIN,
         metavar="HOST:PORT",
-        help=f"/healthz, /readyz, /metrics and /status; {NO_ADMIN} for none (default: {ADMIN})",
+        help=f"/healthz, /readyz, /metrics, /status and /budgets; {NO_ADMIN} for none (default: {ADMIN})",
+    )
+    parser.add_argument(
+        "--admin-token-file",
+        type=Path,
+        metavar="FILE",
+        help="a token of 16 characters or more, by which limits of budgets may be changed there (default: none may be)",
     )
     parser.add_argument(
         "--webhook",

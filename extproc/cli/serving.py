@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
 from typing import Final
 
 from extproc.cli.common import USAGE, CommandError, complain
@@ -32,14 +33,14 @@ def serve(args: argparse.Namespace, template: Template) -> int:
     except OSError as error:
         raise CommandError(f"the log {args.log} cannot be opened: {error.strerror}", USAGE) from None
     try:
-        return asyncio.run(_serve(options, admin, log, template))
+        return asyncio.run(_serve(options, admin, args.admin_token_file, log, template))
     except ServeError as error:
         raise CommandError(str(error)) from None
     finally:
         log.close()
 
 
-async def _serve(options: Options, admin: Tcp | None, log: Log, template: Template) -> int:
+async def _serve(options: Options, admin: Tcp | None, token: Path | None, log: Log, template: Template) -> int:
     try:
         supervisor = Supervisor(options, log, template)
     except PolicyError as error:
@@ -51,7 +52,7 @@ async def _serve(options: Options, admin: Tcp | None, log: Log, template: Templa
         return USAGE
     supervisor.life.tell = complain
     async with AsyncExitStack() as stack:
-        shown = None if admin is None else await stack.enter_async_context(_site(supervisor, admin))
+        shown = None if admin is None else await stack.enter_async_context(_site(supervisor, admin, token))
 
         def announce(endpoints: tuple[str, ...]) -> None:
             where = "" if shown is None else f"; admin at http://{shown}"
@@ -63,10 +64,10 @@ async def _serve(options: Options, admin: Tcp | None, log: Log, template: Templa
     return 0
 
 
-def _site(supervisor: Supervisor, admin: Tcp) -> AbstractAsyncContextManager[Tcp]:
+def _site(supervisor: Supervisor, admin: Tcp, token: Path | None) -> AbstractAsyncContextManager[Tcp]:
     from extproc.admin import serving  # noqa: PLC0415  - an HTTP server takes its time to import
 
-    return serving(supervisor, admin)
+    return serving(supervisor, admin, token)
 
 
 def _options(args: argparse.Namespace) -> Options:

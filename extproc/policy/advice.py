@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from extproc.policy.address import Address
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, listed, meant
+from extproc.policy.budget_notes import budget_notes
 from extproc.policy.choice_notes import finding_notes, residency_notes, strategy_notes
 from extproc.policy.comparison_notes import comparison_notes
 from extproc.policy.mcp_checks import MCP_API
@@ -52,6 +53,7 @@ def advice(policy: Policy) -> Iterator[Note]:
     yield from _unverified(policy)
     yield from tenant_notes(policy)
     yield from state_notes(policy)
+    yield from budget_notes(policy)
     yield from comparison_notes(policy)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)

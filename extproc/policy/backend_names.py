@@ -1,11 +1,19 @@
-"""The names by which rules of models ask about backends: each has to be one of the policy."""
+"""The names by which rules of models ask about backends and budgets: each has to be one of the policy."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from extproc.policy.base import items, meant, part, refusal
 from extproc.policy.conditions import Condition
 from extproc.policy.listing import PlacedError
-from extproc.policy.signals import BACKEND_STATE, FITS, OF_BACKENDS
+from extproc.policy.signals import BACKEND_STATE, FITS, OF_BACKENDS, SPENT
+
+_WHAT: Final = {
+    BACKEND_STATE.name: "backend, and no model at one,",
+    FITS.name: "model at a backend",
+    SPENT.name: "budget, but per backend, which is not chosen yet,",
+}
+"""What each signal is asked about."""
 
 
 def asked_of_backends(policy: object) -> Iterator[PlacedError]:
@@ -20,8 +28,8 @@ def asked_of_backends(policy: object) -> Iterator[PlacedError]:
                 known = _known(policy)
             for signal in OF_BACKENDS:
                 for name in sorted(when.named.get(signal, frozenset()) - known[signal]):
-                    what = "backend, and no model at one," if signal == BACKEND_STATE.name else "model at a backend"
-                    error = refusal(f"there is no {what} of the name {name[:128]}", meant(name, sorted(known[signal])))
+                    message = f"there is no {_WHAT[signal]} of the name {name[:128]}"
+                    error = refusal(message, meant(name, sorted(known[signal])))
                     yield ("models", index, "rules", position, "when"), error
 
 
@@ -29,7 +37,12 @@ def _known(policy: object) -> dict[str, set[str]]:
     """The names that each signal may be asked for."""
     models = {f"{backend}/{model}" for backend, model in _models(policy)}
     names = {name for each in items(policy, "backends") if isinstance(name := part(each, "name"), str)}
-    return {BACKEND_STATE.name: names | models, FITS.name: models}
+    budgets = {
+        name
+        for each in items(policy, "budgets")
+        if isinstance(name := part(each, "name"), str) and part(each, "per") != "backend"
+    }
+    return {BACKEND_STATE.name: names | models, FITS.name: models, SPENT.name: budgets}
 
 
 def _models(policy: object) -> Iterator[tuple[object, object]]:

@@ -1,14 +1,14 @@
 """Budgets: how much each tenant, key, model, backend or header may take in a window of time."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from extproc.policy.base import Value, Written, refusal
 from extproc.policy.names import BackendName, ModelName, RuleName
 from extproc.policy.tenants import TENANT_MAX, TenantName, TrustedHeader, is_tenant
-from extproc.policy.units import Amount, Count, Seconds, written_duration
+from extproc.policy.units import Amount, Count, Seconds, Truth, written_duration
 
 BUDGETS_MAX: Final = 64
 """Budgets of a policy. A request is held against each that matches, at about 2 µs apiece."""
@@ -46,12 +46,19 @@ def _subject(name: str) -> str:
 SubjectName: TypeAlias = Annotated[str, AfterValidator(_subject), Written("name of a subject", "acme")]
 
 
+def _per(value: Any) -> str:
+    return "(word)" if isinstance(value, str) else "(subject)"
+
+
 class HeaderSubject(Value):
     """The subject of a budget, by a header of the request."""
 
     header: TrustedHeader
     """A request header that a trusted filter before the processor sets, as for [`tenants.from`](#tenant-source): who
     may set it chooses whose budget is spent. A request in which it comes twice, or with a comma, is refused (403)."""
+    trusted: Truth | None = None
+    """As for [`tenants.from`](#tenant-source): whether those who connect to the Envoy that `extproc envoy` writes may
+    set it."""
 
 
 class BudgetMatch(Value):
@@ -74,7 +81,9 @@ class Budget(Value):
     name: RuleName
     """Name of the budget, in metrics, the log and `extproc budget`."""
     per: Annotated[
-        Literal["tenant", "key", "model", "backend", "all"] | HeaderSubject,
+        Annotated[Literal["tenant", "key", "model", "backend", "all"], Tag("(word)")]
+        | Annotated[HeaderSubject, Tag("(subject)")],
+        Discriminator(_per),
         Written("`tenant`, `key`, `model`, `backend`, `all` or a header", "tenant"),
     ]
     """The subject that each has the limit for itself: the tenant, the virtual key, the model by the name that clients

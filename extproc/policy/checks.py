@@ -30,8 +30,19 @@ def contradictions(policy: object) -> Iterator[PlacedError]:
     yield from steerable(policy)
     yield from mirrored(policy)
     yield from of_mcp(policy)
+    yield from _budgeted(policy)
     yield from _repeated(("endpoint_pools",), items(policy, "endpoint_pools"), "pool")
     yield from pooled(policy)
+
+
+def _budgeted(policy: object) -> Iterator[PlacedError]:
+    budgets, known = items(policy, "budgets"), _names(items(policy, "backends"))
+    yield from _repeated(("budgets",), budgets, "budget")
+    for index, budget in enumerate(budgets):
+        backend = part(part(budget, "match"), "backend")
+        if isinstance(backend, str) and backend not in known:
+            error = refusal(f"there is no backend {listed([backend])}", meant(backend, known))
+            yield ("budgets", index, "match", "backend"), error
 
 
 def _names(entries: list[Any]) -> list[str]:

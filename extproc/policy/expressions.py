@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from extproc.policy.base import meant, refusal
 from extproc.policy.cel import program
 from extproc.policy.names import HEADER_NAME_MAX, is_header_name
-from extproc.policy.signals import BACKEND_STATE, FINDINGS, FITS, HEADERS, TENANT, TENANT_ATTRIBUTES, Vocabulary
+from extproc.policy.signals import BACKEND_STATE, FINDINGS, FITS, HEADERS, SPENT, TENANT, TENANT_ATTRIBUTES, Vocabulary
 from extproc.policy.tokens import ExpressionTokens
 
 METHODS: Final = ("contains", "startsWith", "endsWith", "matches", "size")
@@ -42,6 +42,7 @@ KIND: Final = "kind"
 
 _NAMED: Final = {
     HEADERS.name: ("a header", 'headers["x-team"] == "payments"'),
+    SPENT.name: ("a budget", 'spent["team"] > 0.8'),
     BACKEND_STATE.name: ("a backend", 'backend_state["openai"] != "up"'),
     FITS.name: ("a model at a backend", 'fits["openai/gpt-4o-mini"]'),
 }

@@ -213,8 +213,16 @@ FITS: Final = SignalDeclaration(
     "body",
     least=True,
 )
-OF_BACKENDS: Final = (BACKEND_STATE.name, FITS.name)
-"""Signals about backends, by whose names they are asked. They are known where a request is routed."""
+SPENT: Final = SignalDeclaration(
+    "spent",
+    "named",
+    0.5,
+    'the part of a budget that is used, `spent["team"] > 0.8`, from 0: of the account that the request takes from, with'
+    " what is reserved; above 1 beyond its limit ([budgets.md](budgets.md#rules)). Only for rules of models",
+    least=0.0,
+)
+OF_BACKENDS: Final = (BACKEND_STATE.name, FITS.name, SPENT.name)
+"""Signals about backends and budgets, by whose names they are asked. They are known where a request is routed."""
 
 
 class Vocabulary:
@@ -305,7 +313,7 @@ def speak(found: Vocabulary) -> None:
 BUILT_IN: Final = Vocabulary((
     MODEL, PATH, ROUTE_NAME, HEADERS, FINDINGS, STREAM, TOOLS, IMAGES, MCP, MCP_METHOD, MCP_TOOL, AUDIO, JSON_SCHEMA,
     INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS, TENANT, KEY, TENANT_ATTRIBUTES, TIME, INTENT, DIFFICULTY, LANGUAGE,
-    BACKEND_STATE, FITS,
+    BACKEND_STATE, FITS, SPENT,
 ))  # fmt: skip
 MEASURED: Final = frozenset(each.name for each in (AUDIO, JSON_SCHEMA, INPUT_TOKENS, MAX_OUTPUT_TOKENS, TURNS, FITS))
 """Signals that are measured while a body is read, which takes half as long again."""

@@ -31,3 +31,8 @@ class State(Value):
     """In the memory of this host."""
     redis: RedisState | None = None
     """In Redis or Valkey, which the workers of all hosts share; it goes before `memory`."""
+
+    @property
+    def on_failure(self) -> Literal["block", "allow"]:
+        """What becomes of a request that cannot be counted."""
+        return self.memory.on_failure if self.redis is None else self.redis.on_failure

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from extproc.policy.base import Loc, Value, listed, meant
+from extproc.policy.budgets import HeaderSubject
 from extproc.policy.credentials import Bearer, Header
 from extproc.policy.document import Position
 from extproc.policy.model import Policy
@@ -21,6 +22,7 @@ _FORMS: Final[dict[str, type[Value] | None]] = {
     "(bearer)": Bearer,
     "(header)": Header,
     "(word)": None,
+    "(subject)": HeaderSubject,
     **{tag(use): form for use, form in USES.items()},
     PLUGGED: None,
     "(unknown)": None,

@@ -10,11 +10,18 @@ class ClientError(Exception):
 
     `status` is the HTTP status, `code` a short word for programs, `message` a sentence for people that quotes nothing
     of the body, `param` the field of the body that is wrong, if one is. `retry_after`: seconds until it may be tried
-    again, where that is known.
+    again, where that is known. `fields`: more header fields of the response.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, param: str | None = None, *, retry_after: int | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        param: str | None = None,
+        *,
+        retry_after: int | None = None,
+        fields: tuple[tuple[str, bytes], ...] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -22,6 +29,7 @@ class ClientError(Exception):
         self.message = message
         self.param = param
         self.retry_after = retry_after
+        self.fields = fields
 
 
 class ServeError(Exception):

@@ -196,7 +196,8 @@ def client_credentials(policy: Policy) -> tuple[str, ...]:
 
 def hidden_fields(policy: Policy) -> tuple[str, ...]:
     """Return the fields that no backend gets, beside credentials."""
-    return () if policy.tenants is None else policy.tenants.hidden
+    hidden = () if policy.tenants is None else policy.tenants.hidden
+    return (*hidden, *(each.header for each in policy.budgets if each.header is not None))
 
 
 def removed_fields(policy: Policy) -> tuple[str, ...]:

@@ -21,7 +21,10 @@ LENGTH_BYTES: Final = 4
 
 
 class Start(Struct, frozen=True, tag=True):
-    """Sent once, first. `start` in [0, 1) sets the worker's draws apart; `log` is a sink's destination."""
+    """Sent once, first. `start` in [0, 1) sets the worker's draws apart; `log` is a sink's destination.
+
+    `place`: the folder of state that the workers share.
+    """
 
     index: int
     start: float
@@ -29,6 +32,7 @@ class Start(Struct, frozen=True, tag=True):
     binding: Binding
     transport: str
     log: str
+    place: str = ""
 
 
 class Prepare(Struct, frozen=True, tag=True):

@@ -185,7 +185,7 @@ async def serve(end: socket.socket, plans: Sequence[tuple[Sealed, Plan]] = ()) -
     log: Log | None = None
     try:
         log = Log(Sink(start.log), worker=start.index)
-        runtime = Runtime(_plan(start.sealed, plans), log, start=start.start, index=start.index)
+        runtime = Runtime(_plan(start.sealed, plans), log, start=start.start, index=start.index, place=start.place)
         worker = await start_worker(runtime, start.binding, start.transport)
         await WorkerProcess(supervisor, worker).serve()
     except (ServeError, OSError, PluginError) as error:

@@ -18,6 +18,7 @@ from extproc.server.inspections import Submit, nobody
 from extproc.server.load import LoadWatch
 from extproc.server.log import Log
 from extproc.server.reloads.recent import RecentPlans
+from extproc.server.state.keeper import LedgerKeeper
 from extproc.server.traces import WorkerTraces
 from extproc.telemetry import Metrics, Snapshot
 from extproc.telemetry.exchanges import ExchangeCounts
@@ -104,7 +105,8 @@ class Runtime:
     """The state of one worker, without a loop and without a socket.
 
     `start` in [0, 1) sets the draws of one worker apart from another's; `begin` makes the decider of an exchange.
-    `clock` measures time, `wall` tells it, in seconds since 1970. `index`: the worker's number.
+    `place`: the folder of state that workers share, empty for a worker alone. `clock` measures time, `wall` tells it,
+    in seconds since 1970. `index`: the worker's number.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Runtime:
         *,
         start: float = 0.0,
         begin: Begin = Transaction,
+        place: str = "",
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         index: int = 0,
@@ -124,6 +127,8 @@ class Runtime:
         self.audit: AuditWriter | None = None
         """Takes records for the audit record; None if the policy keeps none."""
         self.shared = Shared(start)
+        self._ledger = LedgerKeeper(self.shared, place)
+        self._ledger.open(plan)
         self.health = WorkerHealth()
         self.metrics = Metrics()
         self.messages = self.metrics.counter(MESSAGES)
@@ -294,6 +299,9 @@ class Runtime:
         self.recent.retire(self.plan, self.clock())
         self.plan = plan
         self.watch.take(plan.limits)
+        problem = self._ledger.renew(plan)
+        if problem is not None:
+            self.log.event("budget_state_failed", {"problem": problem})
         self._counts.rename(label_names(plan.policy))
         self.shared.health.keep({name for name, address in after.items() if before.get(name) == address})
 

@@ -26,17 +26,20 @@ from extproc.server.log import Log
 from extproc.server.policies import ActivePolicy
 from extproc.server.relief import tell_relief, unready
 from extproc.server.reloads.life import Cause, PolicyLife
+from extproc.server.state.place import forget, private_place
 from extproc.server.tasks import cancel, spawn
 from extproc.server.template import Template
 from extproc.server.tls import TlsFiles
 from extproc.server.transport import DEFAULT_TRANSPORT, SOCKET_MODE, Binding
 from extproc.telemetry import Metrics, Snapshot, Totals
 from extproc.telemetry.families import EXPORTS, LOG_DROPPED, MISCONFIGURED, RESTARTS, WORKERS
+from extproc.telemetry.lines import LogValue
 from extproc.telemetry.snapshot import merged
 from extproc.transaction.steering.witness import VERIFIED
 
 if TYPE_CHECKING:
     from extproc.server.otlp import MetricsExport
+    from extproc.server.state.desk import BudgetDesk
 
 WORKERS_MAX: Final = 256
 """More than the cores of any one machine that this runs on; each worker adds 20 to 60 MiB."""
@@ -92,6 +95,8 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._collecting: asyncio.Task[None] | None = None
         self._export: MetricsExport | None = None
+        self._place = private_place(os.environ)
+        self._desk: BudgetDesk | None = None
         self._children = [self._child(index) for index in range(options.workers)]
         self.life.workers = self._children
 
@@ -134,6 +139,7 @@ class Supervisor:
             await cancel(*keeping, *watching)
             self._forker.stop()
             await forking
+            forget(self._place)
             self._log.event("stopped", {})
 
     def stop(self) -> None:
@@ -178,6 +184,18 @@ class Supervisor:
         if self._export is not None:
             self._export.keep(collector)
 
+    def budgets(self) -> "BudgetDesk":
+        """Return the budgets of the policy in force, to be read and changed."""
+        if self._desk is None:
+            desk = import_module("extproc.server.state.desk")  # only who asks for budgets needs it
+            self._desk = desk.BudgetDesk(self.life.loaded.policy, self._place, time.time)
+        self._desk.renew(self.life.loaded.policy)
+        return self._desk
+
+    def told(self, event: str, details: Mapping[str, LogValue]) -> None:
+        """Write a line of the log."""
+        self._log.event(event, details)
+
     async def status(self) -> dict[str, object]:
         """Return what there is to know at a glance; no secret is part of it."""
         await self.collect()
@@ -219,7 +237,8 @@ class Supervisor:
         options = self._options
         webhook = None if options.webhook is None else options.webhook.sibling(index)
         binding = Binding(options.listen.sibling(index), self.life.config.tls, options.socket_mode, webhook)
-        order = Start(index, index / options.workers, self.life.config.sealed, binding, options.transport, options.log)
+        sealed, share = self.life.config.sealed, index / options.workers
+        order = Start(index, share, sealed, binding, options.transport, options.log, self._place)
         return Child(order, lambda: self.life.config, self._forker, self._totals, self._log, self._noted, self._learned)
 
     async def _started(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-Named: TypeAlias = str | bool
+Named: TypeAlias = str | bool | float
 """A value of one name."""
 
 

@@ -212,4 +212,5 @@ SIGNALS: Final = (
     Signal.of(declared.LANGUAGE, _language, _loading(languages, _language)),
     Signal.of(declared.BACKEND_STATE, _of_backends),
     Signal.of(declared.FITS, _of_backends),
+    Signal.of(declared.SPENT, _of_backends),
 )

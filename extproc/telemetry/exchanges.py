@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Final
 
 from extproc.protocol.record import Record
+from extproc.telemetry.budgets import count_budgets
 from extproc.telemetry.conventions import FIRST_TOKEN, OPERATIONS, PER_TOKEN, REQUEST_DURATION, TOKEN_USAGE
 from extproc.telemetry.families import (
     ADDED,
@@ -144,6 +145,8 @@ class ExchangeCounts:
             metrics.counter(REJECTS).add(record.reason)
         if record.pipeline is not None or record.failures:  # answer stages may fail without a pipeline
             count_inspected(metrics, record)
+        if record.budgets:
+            count_budgets(metrics, record.budgets)
         if record.misconfigured is not None:
             metrics.counter(MISCONFIGURED).add(record.misconfigured)
         if record.endpoint_pool is not None:

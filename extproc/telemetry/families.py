@@ -77,6 +77,16 @@ PICKS: Final = Family(
 SCRAPES: Final = Family(
     "endpoint_scrapes_total", "Readings of the metrics of endpoints, by how they ended.", ("pool", "result")
 )
+BUDGET_SPENT: Final = Family(
+    "budget_spent_total",
+    "Amounts that exchanges took of budgets: tokens, requests, US dollars, or streams that were open.",
+    ("budget", "unit", "shadow"),
+)
+BUDGET_REFUSED: Final = Family(
+    "budget_refused_total",
+    "Requests that found no room in a budget; those of shadow budgets went on.",
+    ("budget", "unit", "shadow"),
+)
 LOG_DROPPED: Final = Family("log_dropped_total", "Log lines dropped because nobody took them fast enough.")
 RESTARTS: Final = Family("worker_restarts_total", "Workers started again after they had ended by themselves.")
 RELOADS: Final = Family("reloads_total", "Reloads of the policy, by how they ended.", ("result",))
@@ -159,6 +169,8 @@ COUNTERS: Final = (
     MISSTEERED,
     PICKS,
     SCRAPES,
+    BUDGET_SPENT,
+    BUDGET_REFUSED,
     LOG_DROPPED,
     RESTARTS,
     RELOADS,

@@ -55,6 +55,8 @@ def rejection(
     headers = _with_id(_DECIDED[decision], request_id)
     if error.retry_after is not None:
         headers = (*headers, ("retry-after", b"%d" % error.retry_after))
+    if error.fields:
+        headers = (*headers, *error.fields)
     return Reject(
         status=error.status if status is None else status,
         body=(teller or apis.current().default).error(error),

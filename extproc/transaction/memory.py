@@ -1,9 +1,9 @@
 """The memory of one exchange, which both of its sides share, until it becomes a `Record`."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct, field
 
@@ -14,10 +14,10 @@ from extproc.apis.seals.sealed import SealedApi
 from extproc.pipe.plugged import PlannedStage
 from extproc.pipe.sealing import ReplySealer
 from extproc.policy.endpoints import EndpointPool
-from extproc.policy.signals import BACKEND_STATE
+from extproc.policy.signals import BACKEND_STATE, SPENT
 from extproc.protocol.errors import ClientError
 from extproc.protocol.modes import BodyMode
-from extproc.protocol.record import NO_USAGE, Usage
+from extproc.protocol.record import NO_USAGE, BudgetCharge, Usage
 from extproc.protocol.trail import CapturedBody
 from extproc.routing.endpoints import Picked
 from extproc.routing.health import BackendHealth, HealthKey
@@ -25,17 +25,21 @@ from extproc.routing.quoted import Quoted, QuotedInPieces
 from extproc.routing.residency import Confinement
 from extproc.routing.table import Choice, Destination
 from extproc.routing.weighing import LeftOut, WeighedBody
+from extproc.signals.asked import AskedValues
 from extproc.signals.registry import Signals
 from extproc.signals.view import UNKNOWN_CALLER, Circumstances
 from extproc.transaction.answers import Teller
+from extproc.transaction.claim import Claim
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import HandedOut
 from extproc.transaction.mcp.exchange import McpExchange
-from extproc.transaction.plan import Claim
 from extproc.transaction.requests.backend_signals import states_of
 from extproc.transaction.steering.edits import SteeringEdits
 from extproc.transaction.steering.misconfigured import OBSERVED, MisconfiguredError, What, detail_of
 from extproc.transaction.steering.missteering import Missteering
+
+if TYPE_CHECKING:  # only policies with budgets need it
+    from extproc.transaction.spending.account import Spending
 
 # Envoy writes UUIDs; anything else in that header may be a client's own text, which is not to reach a log.
 _REQUEST_ID: Final = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -90,8 +94,10 @@ class Memory(Struct, eq=False):
     `trace`: see `Record`.
     `unfinished`: the backend ended a stream before its API's end, and the client was told.
     `attempt`: the one whose response came, counted from 1; `tried`: the backends of those before.
-    `mirror`: the backend that gets a copy; if `unmirrored`, the reason why none does. `captured`: the body as it went
-    on, for the audit record.
+    `subjects`: the values of the headers that name whose budget is spent; `spending`: what was reserved of budgets, and
+    `charges` what was taken of each, once the exchange is over.
+    `mirror`: the backend that gets a copy; if `unmirrored`, the reason why none does. `captured`: the body as it
+    went on, for the audit record.
     """
 
     started: float
@@ -156,6 +162,9 @@ class Memory(Struct, eq=False):
     cost: float | None = None
     response_model: str | None = None
     route_name: str = ""
+    subjects: Mapping[str, str] = _NO_SIGNALS
+    spending: "Spending | None" = None
+    charges: tuple[BudgetCharge, ...] = ()
     asked: Asked | None = NOTHING_ASKED
     request_bytes: int = 0
     mcp: McpExchange | None = None
@@ -285,11 +294,15 @@ class Memory(Struct, eq=False):
         return values
 
     def signals_for_rules(
-        self, names: Collection[str], health: BackendHealth | None = None, now: float = 0.0
+        self,
+        names: Collection[str],
+        health: BackendHealth | None = None,
+        now: float = 0.0,
+        spent: "Callable[[], AskedValues] | None" = None,
     ) -> Mapping[str, Any]:
         """Return the signals that rules of the model and of residency read, by name, and remember them.
 
-        `health`: what is known of backends at `now`, if a backend is chosen.
+        `health`: what is known of backends at `now`, if a backend is chosen, and `spent` what of budgets.
         """
         if self.signals is None or not names:
             return {}
@@ -298,6 +311,8 @@ class Memory(Struct, eq=False):
             values["findings"] = [] if self.findings is None else self.findings.known()
         if health is not None and BACKEND_STATE.name in values:
             values[BACKEND_STATE.name] = states_of(health, now)
+        if spent is not None and SPENT.name in values:
+            values[SPENT.name] = spent()
         self.rule_signals = values
         return values
 

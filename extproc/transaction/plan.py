@@ -1,8 +1,8 @@
 """A policy made ready: all that can be worked out once is worked out here, and nothing of it per message."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from extproc import apis
@@ -26,12 +26,13 @@ from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
 from extproc.routing.attempts import retries_of
 from extproc.routing.health import HealthKey
-from extproc.routing.mcp import McpRoute, McpTable, compile_mcp
+from extproc.routing.mcp import McpTable, compile_mcp
 from extproc.routing.mirrors import mirror_numbers
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.auditing.settings import AuditSettings, audit_settings
 from extproc.transaction.billing import told_of
+from extproc.transaction.claim import Claim
 from extproc.transaction.contract import CONTRACT_VERSION, answered_by
 from extproc.transaction.needs import names_route, needs_of
 from extproc.transaction.requests.backend_signals import fitted
@@ -44,12 +45,16 @@ from extproc.transaction.requests.priced import blocks_unpriced, priced
 from extproc.transaction.requests.reads import reads_of
 from extproc.transaction.requests.sealing import sealing_of
 from extproc.transaction.requests.tracing import traced
+from extproc.transaction.spending import spending_of
 from extproc.transaction.steering.edits import SteeringEdits, SteeringKey, Tried
 from extproc.transaction.steering.fingerprint import demands, fingerprint
 from extproc.transaction.steering.writer import SteeringWriter
 from extproc.transaction.upstream.attempts import PlannedAttempts, planned_attempts
 from extproc.transaction.upstream.copies import mirror_fields, mirror_metadata
 from extproc.usage.prices import PriceBook, price_book
+
+if TYPE_CHECKING:
+    from extproc.transaction.spending.plan import SpendingPlan
 
 UNPIPED = "none"
 """The name of the pipeline that stands where none is; no record has it."""
@@ -61,24 +66,6 @@ NAMES_CACHED = 256
 CLAIMS_CACHED = 1024
 """Paths whose claim is remembered. A query string makes a path its own, so the bound is what keeps a client from
 filling memory; 1,024 is far more than an application's set of paths and about 200 KiB."""
-
-
-class Claim(Struct, frozen=True):
-    """The meaning of a path. `models` is the listing or the card's name if it is the models resource.
-
-    `pipelines`: those that may be for it, in order; the last one surely is, or none is left. `reads_fields` and
-    `reads_route`: one of them is chosen, or judges, by header fields of the request or by the name of Envoy's route; or
-    a model that may be asked for there has rules about these, or a rule of residency is about them.
-    `mcp`: the servers behind it, if it is an MCP path.
-    """
-
-    path: str
-    claimed: apis.ApiRequestPath | None = None
-    models: str | None = None
-    pipelines: tuple[CompiledPipeline, ...] = ()
-    reads_fields: bool = False
-    reads_route: bool = False
-    mcp: McpRoute | None = None
 
 
 class Plan:
@@ -111,6 +98,7 @@ class Plan:
         self.audit = audit
         self.prices = prices or PriceBook(policy, {})
         self.blocks_unpriced = blocks_unpriced(policy)
+        self.budgets: SpendingPlan | None = spending_of(policy, self.prices)
         self.guards = tuple(each for pipeline in pipelines for each in pipeline.guards)
         """The guards from elsewhere that may be asked."""
         self.unpiped = CompiledPipeline(written.Pipeline(name=UNPIPED), {}, keys=keys)
@@ -126,7 +114,7 @@ class Plan:
         """The reading of who calls and when; None if nobody asks."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         unnamed = not policy.models and table.passes and not table.default and not table.listed
-        limited = bool(table.permitted) or ring is not None
+        limited = bool(table.permitted) or ring is not None or bool(policy.budgets)
         self.inert = unnamed and not (self.confines or limited or self.blocks_unpriced)
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         if reads.tokens:
@@ -164,6 +152,8 @@ class Plan:
         if self.pools is not None:
             self.needs = self.pools.needing(self.needs)
             self.inert = self.inert and not self.pools.reads_free
+        if self.budgets is not None:
+            self.needs = self.budgets.needing(self.needs)
         self.demands = demands(policy, self.needs)
         self.fingerprint = fingerprint(self.demands)
         self.mirrors = mirror_numbers(policy)

@@ -36,6 +36,8 @@ def record_of(memory: Memory, now: float, signals: Collection[str] = (), policy:
         record = replace(record, residency=memory.confinement.rules)
     if memory.circumstances.tenant:
         record = replace(record, tenant=memory.circumstances.tenant, key=memory.circumstances.key or None)
+    if memory.charges:
+        record = replace(record, budgets=memory.charges)
     if signals or memory.rule_signals:
         record = replace(record, signals=recorded_signals(memory, signals) or None)
     return record

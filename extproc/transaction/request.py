@@ -1,7 +1,6 @@
 """The request side: what is asked for, and where it goes."""
 
 from collections.abc import Sequence
-from enum import Enum, auto
 from typing import Final, assert_never
 
 from msgspec.structs import replace
@@ -11,7 +10,6 @@ from extproc.apis.asked import NOTHING_ASKED, Asked
 from extproc.apis.seals.requests import TaggedMember
 from extproc.inspection.verdict import Blocked
 from extproc.protocol.effects import Chunk, HeaderMutation, Override, Phase, Proceed, Reject
-from extproc.protocol.enums import plain
 from extproc.protocol.errors import ClientError
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Body, Headers, Side, Trailers
@@ -21,6 +19,7 @@ from extproc.protocol.work import WorkResult
 from extproc.transaction.answers import NOTHING, PASS_REQUEST_BODY, PASS_REQUEST_HEADERS, Effects
 from extproc.transaction.auditing.capture import capture
 from extproc.transaction.held import Held
+from extproc.transaction.intent import Intent
 from extproc.transaction.lanes import Lane
 from extproc.transaction.mcp.requests import route_mcp
 from extproc.transaction.memory import Memory
@@ -51,15 +50,6 @@ from extproc.transaction.steering.misconfigured import MisconfiguredError
 
 _REQUEST: Final = Side.REQUEST
 _UNTOLD: Final = ProtocolConfig()
-
-
-@plain
-class Intent(Enum):
-    """The transaction's plan for the request."""
-
-    PASSING = auto()  # it goes on as it comes
-    READING = auto()  # its body decides; nothing of it has gone on
-    DECIDED = auto()  # its destination is known; what still comes is a formality
 
 
 class RequestSide:
@@ -188,7 +178,10 @@ class RequestSide:
             case Recoded(body=body):
                 assert self._routed is not None, "it was routed before it was encoded again"
                 return self._go_on(replace(self._routed, body=body))
-        raise AssertionError(type(result).__name__)
+        assert self._plan.budgets is not None, type(result).__name__
+        assert self._routed is not None, "it was routed before it was counted"
+        self._plan.budgets.take(self._shared, self._memory, result, now)
+        return self._finish(self._routed, now)
 
     def gone(self) -> None:
         """The exchange is over: nothing is held for it any more."""
@@ -368,6 +361,15 @@ class RequestSide:
             capture(self._plan.audit, memory, plain if routed.body is None else routed.body)
         if self._plan.pools is not None:
             routed = with_endpoints(routed, self._pick(routed.body or plain, model_at(memory, asked), now))
+        if self._plan.budgets is not None and calls is None and asked is not None:
+            waiting = self._plan.budgets.reserve(self._shared, memory, asked, plain, now)
+            if waiting is not None:
+                self._routed = routed
+                return memory.handed.order(_REQUEST, waiting, now)
+        return self._finish(routed, now)
+
+    def _finish(self, routed: Routed, now: float) -> Effects:
+        """Send a request on whose backend is chosen, in its encodings if it has to have them."""
         if routed.body is not None and self._opening is not None and self._opening.codings:
             return self._recode(self._opening, routed, routed.body, now)
         return self._go_on(routed)
@@ -386,6 +388,8 @@ class RequestSide:
         if self._holding is not None:
             self._holding.clear()
         self.intent = Intent.DECIDED
+        if self._memory.spending is not None:
+            self._memory.spending.sent = True
         if self._memory.signals is not None:
             self._memory.signals.forget_body()
         if self._trailers:

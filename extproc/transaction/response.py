@@ -148,6 +148,8 @@ class ResponseSide:
         )
         memory, details = self._memory, details_of(message)
         memory.status = status_of(message)
+        if memory.spending is not None:
+            memory.spending.responded(memory.status, details)
         memory.first_byte = now
         if (steering := memory.steering) is not None and steering.planned is not None and not memory.observed:
             follow_attempts(self._plan, self._shared, memory, message, details, now)
@@ -160,6 +162,8 @@ class ResponseSide:
         if memory.picked is not None and memory.attempt == 1 and not memory.observed:
             settle(self._plan, self._shared, memory, message, details, now)
         headers = self._contract(message)
+        if self._plan.budgets is not None:
+            headers = self._plan.budgets.told(self._shared, memory, headers, now)
         if memory.mcp is not None:
             headers = session_named(memory, message.fields, headers)
         if quoted is not None and _quotes(quoted, message.fields):

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from extproc.policy.endpoints import EndpointPool
 from extproc.policy.virtual_keys import KeyRing
@@ -15,6 +16,9 @@ from extproc.transaction.load import WorkerLoad
 from extproc.transaction.steering.misconfigured import What
 from extproc.transaction.steering.witness import SteeringWatch
 
+if TYPE_CHECKING:  # only policies with budgets need it
+    from extproc.usage.budgets.ledger import Ledger
+
 
 class Shared:
     """Backend health, load and speed, the draw sequence, the time of day, and the bytes of bodies that are held.
@@ -27,7 +31,8 @@ class Shared:
     of pools, by the pool's name. `copies`: the draws of the requests that are mirrored. `ring`: the virtual keys as the
     shell last read them, None where it has not: then those of the plan hold. `unaudited`: the audit record cannot be
     written, and the policy has new requests refused for that. `random`: returns so many random bytes; None where there
-    is no shell to give any. `load`: what the worker has to do.
+    is no shell to give any. `load`: what the worker has to do. `ledger`: the state of budgets, None where nothing is
+    counted, as in rehearsals.
     """
 
     __slots__ = (
@@ -40,6 +45,7 @@ class Shared:
         "epoch",
         "health",
         "held",
+        "ledger",
         "load",
         "overridden",
         "random",
@@ -64,6 +70,7 @@ class Shared:
         self.unaudited = False
         self.random: Callable[[int], bytes] | None = None
         self.load = WorkerLoad()
+        self.ledger: Ledger | None = None
         self.books: dict[str, EndpointBook] = {}
         self.ring: KeyRing | None = None
 

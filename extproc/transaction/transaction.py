@@ -28,12 +28,13 @@ from extproc.transaction.auditing.trail import audited
 from extproc.transaction.billing.cost import cost_of
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
+from extproc.transaction.intent import Intent
 from extproc.transaction.lanes import Lane
 from extproc.transaction.memory import Memory
 from extproc.transaction.plan import Plan
 from extproc.transaction.recording import record_of
 from extproc.transaction.refusing import refused
-from extproc.transaction.request import Intent, RequestSide
+from extproc.transaction.request import RequestSide
 from extproc.transaction.requests.picks import over
 from extproc.transaction.requests.weighed import note_closed
 from extproc.transaction.response import ResponseSide
@@ -370,5 +371,7 @@ class Transaction:
             over(self._shared, self._memory, now)
         if self._memory.cost is None:
             self._memory.cost = cost_of(self._plan.prices, self._memory)
+        if self._plan.budgets is not None:
+            self._plan.budgets.settle(self._shared, self._memory, whole=self._response.state is SideState.DONE)
         record = record_of(self._memory, now, self._plan.recorded, self._plan.digest)
         return (record if self._plan.audit is None else audited(record, self._memory, self._plan.audit),)

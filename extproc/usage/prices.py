@@ -222,10 +222,14 @@ def unpriced(policy: Policy, book: PriceBook) -> Iterator[Unusable]:
 
 
 def needed(policy: Policy, book: PriceBook) -> Iterator[Unusable]:
-    """Yield the targets without a price where one is needed: all, if the policy has `prices`, or for a strategy."""
+    """Yield the targets without a price where one is needed: all, if the policy has `prices` or counts dollars.
+
+    Else those of models whose strategy compares prices.
+    """
+    everywhere = policy.prices is not None or any(each.usd is not None for each in policy.budgets)
     for each in unpriced(policy, book):
         root, index = each.where[:2]
-        if policy.prices is not None or (root == "models" and isinstance(index, int) and _compares(policy, index)):
+        if everywhere or (root == "models" and isinstance(index, int) and _compares(policy, index)):
             yield each
 
 

@@ -1,13 +1,26 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 from aiohttp import ClientSession
 
 from extproc.admin import serving, site
+from extproc.policy import loads
 from extproc.protocol.errors import ServeError
 from extproc.server.listen import Tcp
+from extproc.server.state.desk import BudgetDesk
 from extproc.telemetry import Metrics, Snapshot
+from extproc.telemetry.lines import LogValue
+
+POLICY = """
+version: 1
+backends: [{name: a, url: "http://127.0.0.1:9", api: openai}]
+default_backend: none
+models: [{name: chat, targets: [{backend: a}]}]
+budgets:
+- {name: team, per: tenant, tokens: 1000, window: 1h}
+- {name: usd, per: tenant, usd: 5.5, window: 1d}
+"""
 
 
 class Source:
@@ -17,10 +30,18 @@ class Source:
         self.unready: str | None = None
         self.free = asyncio.Event()
         self.free.set()
+        self.events: list[tuple[str, dict[str, LogValue]]] = []
+        self.desk = BudgetDesk(loads(POLICY), "", lambda: 1_800_000_000.0)
 
     async def collect(self) -> Snapshot:
         await self.free.wait()
         return Metrics().snapshot()
+
+    def budgets(self) -> BudgetDesk:
+        return self.desk
+
+    def told(self, event: str, details: Mapping[str, LogValue]) -> None:
+        self.events.append((event, dict(details)))
 
     async def status(self) -> dict[str, object]:
         return {"version": "1", "workers": [{"worker": 0, "state": "ready"}]}

@@ -6,6 +6,7 @@ from typing import Final
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, typed
 from extproc.policy import Backend, Policy
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
+from extproc.policy.limit_headers import LIMIT_HEADERS
 from extproc.policy.tenants import KEY_FIELDS
 from extproc.policy.usage import NAMESPACE
 from extproc.routing.mcp import SESSION
@@ -265,4 +266,5 @@ def writable(policy: Policy) -> frozenset[str]:
     """The names of the header fields that the processor may set or remove."""
     sessions = () if policy.mcp is None else (SESSION,)
     named = (*removed_fields(policy), *control_headers(policy), *sessions)
-    return frozenset({*named, *REQUEST_FIELDS, *RESPONSE_FIELDS})
+    limits = LIMIT_HEADERS if policy.budgets else ()
+    return frozenset({*named, *REQUEST_FIELDS, *RESPONSE_FIELDS, *limits})

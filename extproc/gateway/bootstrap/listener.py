@@ -95,10 +95,8 @@ def _connection_manager(setting: Setting) -> Json:
 
 def _control_headers(setting: Setting) -> Json:
     """Takes out what only the processor may say, before the first look at the routes."""
-    named = [*control_headers(setting.policy)]
-    if setting.stripped_tenant is not None:
-        # A filter between here and the processor may set it again; a client may not.
-        named.append(setting.stripped_tenant)
+    # A filter between here and the processor may set those that are stripped again; a client may not.
+    named = [*control_headers(setting.policy), *setting.stripped]
     return {
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": typed(

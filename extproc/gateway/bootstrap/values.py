@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from extproc.policy import Policy
 from extproc.policy.address import is_ip
+from extproc.policy.budgets import HeaderSubject
 from extproc.routing.attempts import Retries, retries_of
 from extproc.routing.mirrors import mirror_numbers
 from extproc.server.listen import EVERY_ADDRESS, LOOPBACK, Tcp, is_localhost, local_address
@@ -98,13 +99,16 @@ class Setting:
         return self.policy.limits.request_body + REQUEST_SLACK
 
     @property
-    def stripped_tenant(self) -> str | None:
-        """The header field that names tenants, if whoever reaches the listener must not set it; else None."""
+    def stripped(self) -> tuple[str, ...]:
+        """The header fields that name tenants and whose budgets are spent, if whoever reaches the listener must not."""
+        loopback = Tcp(self.listen.host, self.listen.port).loopback
         source = None if self.policy.tenants is None else self.policy.tenants.source
-        if source is None or source.header is None:
-            return None
-        trusted = Tcp(self.listen.host, self.listen.port).loopback if source.trusted is None else source.trusted
-        return None if trusted else source.header
+        given: dict[str, bool | None] = {
+            each.per.header: each.per.trusted for each in self.policy.budgets if isinstance(each.per, HeaderSubject)
+        }
+        if source is not None and source.header is not None:
+            given[source.header] = source.trusted
+        return tuple(name for name, trusted in given.items() if not (loopback if trusted is None else trusted))
 
     @property
     def reads_response(self) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -175,7 +176,10 @@ def _choose(
     caller = memory.circumstances
     if (table.permitted or caller.key) and not may_ask(table, caller, model):
         raise ClientError(403, "model_not_allowed", "This model is not allowed for you; see GET /v1/models.", "model")
-    signals = memory.signals_for_rules(table.asked(model), shared.health, now) if plan.reads.conditions else NO_SIGNALS
+    signals = NO_SIGNALS
+    if plan.reads.conditions:
+        spent = None if plan.budgets is None else partial(plan.budgets.spent, shared, memory, now)
+        signals = memory.signals_for_rules(table.asked(model), shared.health, now, spent)
     if plan.confines:
         memory.confinement = table.residency.confine(signals)
     try:

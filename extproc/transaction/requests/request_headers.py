@@ -88,6 +88,8 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     if plan.calling is not None:
         message = take_circumstances(plan, plan.calling, shared, memory, message)
         fields = message.fields
+    if plan.budgets is not None and claim.claimed is not None:
+        memory.subjects = plan.budgets.subjects(message, known=memory.known)
     if plan.pools is not None:
         memory.hint, memory.objective = hint_of(message), fields.text(OBJECTIVE_HEADER)
     elsewhere = plan.pools is not None and plan.pools.lists

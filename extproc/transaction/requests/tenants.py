@@ -45,7 +45,7 @@ def admitted(tenants: Tenants, name: str | None) -> tuple[str, Mapping[str, str]
 
 def named_by_header(tenants: Tenants, fields: HeaderMap) -> str | None:
     """Return the tenant that a header field names; None if it names several. Empty from another source."""
-    return NONE if tenants.source.header is None else _in_header(tenants.source.header, fields)
+    return NONE if tenants.source.header is None else value_of(tenants.source.header, fields)
 
 
 def check_shown(tenants: Tenants, message: Headers, *, known: bool) -> None:
@@ -60,7 +60,7 @@ def check_shown(tenants: Tenants, message: Headers, *, known: bool) -> None:
 def _named(source: TenantSource, message: Headers) -> str | None:
     """Return the name of a tenant, empty if there is none; None if it is not clear."""
     if source.header is not None:
-        return _in_header(source.header, message.fields)
+        return value_of(source.header, message.fields)
     if source.identity is not None:
         return str(message.attributes.get(IDENTITIES[source.identity], NONE))
     assert source.claim is not None, "one of the three is there"
@@ -68,8 +68,11 @@ def _named(source: TenantSource, message: Headers) -> str | None:
     return _claimed(message.metadata.get(source.metadata), source.claim)
 
 
-def _in_header(name: str, fields: HeaderMap) -> str | None:
-    """Return the value of a field. Of several, which proxies also join by commas, one may be the client's own."""
+def value_of(name: str, fields: HeaderMap) -> str | None:
+    """Return the value of a trusted field: empty without one, None if it is not clear.
+
+    Of several, which proxies also join by commas, one may be the client's own.
+    """
     values = fields.getall(name)
     if not values:
         return NONE

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from extproc.policy import Backend, Bearer, Header, Policy
+from extproc.policy.budgets import HeaderSubject
 from extproc.policy.steering import asked_models
 from extproc.policy.tenants import Tenants
 from extproc.routing.attempts import retries_of
@@ -62,9 +63,22 @@ def demands(policy: Policy, needs: "Needs") -> Demands:
         "trailers of requests": policy.request_trailers,
         **({} if policy.tenants is None else {"who is calling": _calling(policy.tenants, needs)}),
         **({"the endpoint pools": [[each.name, *each.backends] for each in pools]} if pools else {}),
+        **_budgets(policy),
         **_retries(policy),
         **_mirrors(policy),
     }
+
+
+def _budgets(policy: Policy) -> Demands:
+    """Return the header fields that name whose budget is spent, and who may set them; nothing without budgets.
+
+    With budgets, responses get header fields that Envoy must let through.
+    """
+    if not policy.budgets:
+        return {}
+    subjects = (each.per for each in policy.budgets if isinstance(each.per, HeaderSubject))
+    found = sorted({(each.header, each.trusted) for each in subjects}, key=repr)
+    return {"the budgets": [list(each) for each in found]}
 
 
 def _retries(policy: Policy) -> Demands:

@@ -9,8 +9,9 @@ from typing import Final, Literal, get_args
 from extproc.protocol.errors import ClientError
 from extproc.protocol.messages import Headers
 from extproc.protocol.modes import BodyMode, ProtocolConfig
+from extproc.transaction.claim import Claim
 from extproc.transaction.outcome import FROM_UPSTREAM, details_of
-from extproc.transaction.plan import Claim, Plan
+from extproc.transaction.plan import Plan
 from extproc.transaction.steering.fingerprint import owner
 
 What = Literal[

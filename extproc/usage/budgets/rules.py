@@ -72,6 +72,16 @@ class BudgetRule:
         return self.unit == "usd"
 
     @property
+    def of_keys(self) -> bool:
+        """True if virtual keys are its subjects, which may have limits of their own."""
+        return self._budget.per == "key"
+
+    @property
+    def counts_tokens(self) -> bool:
+        """True if it depends on the tokens of requests."""
+        return self.unit in {"tokens", "usd"}
+
+    @property
     def window(self) -> BudgetWindow | None:
         """Return its windows; None for streams."""
         return self._window
@@ -115,9 +125,9 @@ class BudgetRule:
         """Return the window of now, in seconds since 1970."""
         return LASTING if self._window is None else self._window.period(now)
 
-    def ask(self, subject: str, amount: int, now: float) -> Ask:
-        """Return the ask for an amount."""
-        limit = self._limits.get(subject, self.limit)
+    def ask(self, subject: str, amount: int, now: float, own: float | None = None) -> Ask:
+        """Return the ask for an amount. `own`: the limit that a virtual key has of its own, in the budget's unit."""
+        limit = self._limits.get(subject, self.limit) if own is None else whole(self.unit, own)
         sliding = self._window is not None and self._window.sliding
         return Ask(self.account(subject), self.unit, amount, limit, self.period(now), sliding, self.enforced)
 

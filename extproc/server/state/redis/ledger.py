@@ -9,7 +9,7 @@ from typing import Any, Final
 from extproc.policy.redis_state import RedisAccess
 from extproc.server.state.redis.client import CONNECT_WITHIN, RedisClient
 from extproc.server.state.redis.connection import DisconnectedError
-from extproc.server.state.redis.replies import ReserveReply, KnownAccount, heard, standing_now, stream_id, words_of
+from extproc.server.state.redis.replies import KnownAccount, ReserveReply, heard, standing_now, stream_id, words_of
 from extproc.server.state.redis.scripts import LEASE, RENEW, RESERVE
 from extproc.server.state.redis.settling import SettlementQueue
 from extproc.server.tasks import cancel, spawn
