@@ -1,13 +1,15 @@
 """Signs of life in silent streams: between events alone, as the API's libraries skip them, and never forever."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from extproc.protocol.effects import Chunk, Effect, Inspect
 from extproc.protocol.messages import Deadline, Inspected
+from extproc.protocol.meter import Meter
 from extproc.protocol.modes import BodyMode
+from extproc.protocol.work import Work
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared, Transaction
 from extproc.transaction.responses.keepalive import SILENCE
@@ -100,7 +102,7 @@ def test_nothing_is_sent_within_an_event_that_is_half_out() -> None:
     stream.comes(pieces[0], 1.0)
     effects = stream.transaction.receive(response_body(b":\n" * 100_001 + b"\ndata: \xc3", end=False), 2.0)
     (order,) = (each for each in effects if isinstance(each, Inspect))  # more lines than are read
-    assert stream.takes(Inspected(order.ticket, order.work.run(None)), 2.0).endswith(b"\ndata: \xc3")
+    assert stream.takes(Inspected(order.ticket, cast("Work", order.work).run(Meter())), 2.0).endswith(b"\ndata: \xc3")
     assert stream.looks(17.0) == b""
     assert stream.comes(b"\xa4\n\n", 18.0) == b"\xa4\n\n"
     assert stream.looks(33.0) == SIGNS[CHAT]
