@@ -52,7 +52,8 @@ class ApiEvents(Struct, frozen=True, eq=False):
     all others, and `read` may get an array of such messages. `named`: events have names (`event: ...`). `repeats`:
     later events repeat in whole what was streamed in pieces. `by_reason`: only a finish reason shows that a text ends.
     `over`: True for an event with which a stream may end, once no part of the answer is left open; a stream that ends
-    without one was cut. None where nothing in a stream says that it is over.
+    without one was cut. None where nothing in a stream says that it is over. `alive`: what clients of the API skip,
+    between two events; empty where some library does not.
     """
 
     known: Callable[[Mapping[str, object]], bool]
@@ -63,6 +64,7 @@ class ApiEvents(Struct, frozen=True, eq=False):
     repeats: bool = False
     by_reason: bool = False
     over: Callable[[StreamEvent], bool] | None = None
+    alive: bytes = b""
 
 
 class Api(Struct, frozen=True, eq=False, kw_only=True):

@@ -44,6 +44,7 @@ class CompiledPipeline:
         self.route_name = source.match.route_name
         self.tenant = source.match.tenant
         self.body_limit = source.body_limit
+        self.keepalive = source.keepalive
         self.blocks_oversize = source.blocks_oversize
         self.blocks_unread = source.blocks_uninspected
         self.content_types = frozenset(source.content_types)

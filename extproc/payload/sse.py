@@ -5,6 +5,9 @@ from copy import copy
 
 from msgspec import Struct
 
+ALIVE = b": keep-alive\n\n"
+"""A comment, which every parser of the format skips."""
+
 MAX_EVENT = 16 * 1024 * 1024
 """Bytes of one event. Most have under 1 KiB, but the last event of the responses API repeats the whole answer, with
 generated images in base64: some MiB. It bounds what a stream without blank lines can make us hold."""

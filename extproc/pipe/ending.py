@@ -24,6 +24,11 @@ class UnfinishedEnd:
         self._error = error
         self.added = b""
 
+    @property
+    def dialect(self) -> str:
+        """The name of the API that the stream is of, as far as it has shown that."""
+        return self._writer.dialect
+
     def left(self, events: Sequence[StreamEvent]) -> Sequence[StreamEvent]:
         """Return the events that the end of a body leaves, without the torn beginning of one: no client can read it.
 

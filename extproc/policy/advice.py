@@ -9,6 +9,7 @@ from extproc.policy.base import Loc, listed, meant
 from extproc.policy.budget_notes import budget_notes
 from extproc.policy.choice_notes import finding_notes, residency_notes, strategy_notes
 from extproc.policy.comparison_notes import comparison_notes
+from extproc.policy.keepalive_notes import keepalive_notes
 from extproc.policy.mcp_checks import MCP_API
 from extproc.policy.model import Policy
 from extproc.policy.names import CONTROL_PREFIX
@@ -57,6 +58,7 @@ def advice(policy: Policy) -> Iterator[Note]:
     yield from comparison_notes(policy)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)
+    yield from keepalive_notes(policy.pipelines)
     of_models = [each.name for each in policy.backends if each.api != MCP_API]
     if policy.default_backend is None and of_models:
         message = "requests on paths of no API get 404"

@@ -9,7 +9,7 @@ from extproc.policy.base import Value, Written, refusal
 from extproc.policy.names import MatchedHeader, MediaType, PipelineName
 from extproc.policy.processors import Processor
 from extproc.policy.tenants import TenantName
-from extproc.policy.units import GIB, MIB, Count, Size
+from extproc.policy.units import GIB, MIB, Count, Seconds, Size
 
 PROCESSORS_MAX: Final = 64
 """Processors of one side; four times what the AI gateway draft asks for."""
@@ -120,6 +120,11 @@ class Pipeline(Value):
     `allow` lets it pass and lists it in the record. If absent, `block` where a processor enforces a mask or a block."""
     content_types: Annotated[tuple[MediaType, ...], Field(max_length=TYPES_MAX)] = ()
     """Further content types of answers that are read whole and looked at as text. JSON and event streams always are."""
+    keepalive: Annotated[Seconds, Field(ge=1, le=300), Written("duration", "15s")] | None = None
+    """Time after which the client of a stream gets a sign of life if nothing else went out: a guard judges, or the
+    model thinks. A comment, or `event: ping` of Anthropic's; none in streams of APIs whose libraries stumble over one.
+    For responses that a processor may change or stop, and that are judged as they come. If the backend says nothing for
+    10 minutes, the stream ends in an error event. None if absent."""
     block: Block = Block()
     """The error that a client gets if its request or the response is blocked."""
 

@@ -40,6 +40,7 @@ from extproc.transaction.plan import Plan
 from extproc.transaction.requests.picks import settle
 from extproc.transaction.requests.weighed import note_begun, note_written
 from extproc.transaction.responses.answer_body import Room, Wanted, WholeAnswer, only_tagged, only_watches, wanted
+from extproc.transaction.responses.keepalive import Keepalive
 from extproc.transaction.responses.overrides import CAN_STOP, override, without_body
 from extproc.transaction.responses.quoting import ErrorAnswer
 from extproc.transaction.responses.staging import check_stages, read_for, staged
@@ -73,6 +74,7 @@ class ResponseSide:
         "_proof",
         "_request_mode",
         "_shared",
+        "alive",
         "begun",
         "lane",
         "mode",
@@ -89,6 +91,7 @@ class ResponseSide:
         self._request_mode = BodyMode.NONE
         self._answer: WholeAnswer | StreamedAnswer | WatchedBody | WatchedStream | ErrorAnswer | None = None
         self._proof: Proof | None = None
+        self.alive: Keepalive | None = None
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
         self.state = SideState.IDLE
@@ -175,7 +178,7 @@ class ResponseSide:
                     findings = read_for(self._plan, memory, message.fields, self._config)
                 how = None if findings is None else wanted(memory, findings, message.fields)
                 if findings is not None and how is not None:
-                    return self._read(how, findings, headers or HeaderMutation(), length_of(message))
+                    return self._read(how, findings, headers or HeaderMutation(), length_of(message), now)
                 if quoted is not None and memory.reads_error:
                     return self._read_error(message.fields, headers or HeaderMutation())
             self.lane = self._unread_lane(message)
@@ -207,6 +210,8 @@ class ResponseSide:
             if self._memory.first_token is None:
                 self._memory.first_token = now
             effects = self._answer.piece(message, now, ends=self.state is not SideState.OPEN)
+            if self.alive is not None:
+                self.alive.came(effects, now)
             return effects if self._proof is None else self._prove(self._proof.came(effects))
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
             return PASS_RESPONSE_BODY
@@ -225,7 +230,14 @@ class ResponseSide:
         """Goes on with what became of the work that was handed out."""
         assert self._answer is not None
         effects = self._answer.judged(result, now)
+        if self.alive is not None:
+            self.alive.went(effects, now)
         return effects if self._proof is None else self._prove(self._proof.sent(effects))
+
+    def kept_alive(self, now: float) -> Effects:
+        """Return what is sent in a stream of which nothing went out for a while."""
+        effects = NOTHING if self.alive is None else self.alive.look(now, self._proof)
+        return effects if self._proof is None or not effects else self._prove(self._proof.sent(effects))
 
     @property
     def cut(self) -> bool:
@@ -254,7 +266,9 @@ class ResponseSide:
         if self._answer is not None:
             self._answer.gone()
 
-    def _read(self, how: Wanted, findings: Findings, headers: HeaderMutation, length: int | None) -> Effects:
+    def _read(
+        self, how: Wanted, findings: Findings, headers: HeaderMutation, length: int | None, now: float
+    ) -> Effects:
         """Answers the headers of a body that is to be read, or holds them."""
         memory, duplex = self._memory, self.mode is BodyMode.FULL_DUPLEX_STREAMED
         plan = self._plan
@@ -270,6 +284,8 @@ class ResponseSide:
                 self._answer = StreamedAnswer(memory, findings, how, room=room)
             else:
                 self._answer = WindowedAnswer(memory, findings, how, windows, room=room)
+            if findings.pipeline.keepalive is not None:
+                self.alive = Keepalive(findings.pipeline.keepalive, now, self._answer)
             if not duplex:
                 self._proof = Proof(known=memory.configuration in self._shared.overridden)
             # Its length will be another, and it goes on decoded.

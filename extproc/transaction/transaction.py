@@ -169,7 +169,8 @@ class Transaction:
                 self._on_response(of_a_side, now) if of_a_side.side is _RESPONSE else self._on_request(of_a_side, now)
             )
         if kind is Deadline:
-            return (self._expire(now),)
+            kept = self._kept_alive(now)
+            return (self._expire(now),) if kept is None else kept
         if kind is Unknown:
             raise ProtocolViolation("a message of no known kind")
         return self._returned(cast("Inspected | Failed", message), now)
@@ -293,6 +294,8 @@ class Transaction:
                 check_order(message)
             effects = response.headers(message, now)
             self.response_lane = response.lane
+            if response.alive is not None:
+                self.deadline = min(self.deadline, response.alive.due)
             if telling is not None and (response.state is not _OPEN or response.unread):
                 effects = telling.begun(effects, now)
         else:
@@ -307,6 +310,16 @@ class Transaction:
         if self._telling is None:
             return reject
         return self._telling.refused(reject, now, unserved=self._response.state is SideState.IDLE)
+
+    def _kept_alive(self, now: float) -> Effects | None:
+        """Return what is sent in a silent stream; None if the deadline was for something else."""
+        response, limit = self._response, self._memory.started + self._plan.limits.exchange_timeout
+        alive = response.alive
+        if alive is None or response.withholds or now >= limit or self._request.intent is _READING:
+            return None
+        effects = response.kept_alive(now)
+        self.deadline = min(limit, alive.due)
+        return effects if self._telling is None or not response.ended else self._telling.ended(effects, now)
 
     def _expire(self, now: float) -> Effect:
         if self._response.withholds:

@@ -8,6 +8,7 @@ from extproc.apis.families import openai_asked, openai_chunks, openai_replies, o
 from extproc.apis.families.openai_chunk_writer import Chunks
 from extproc.apis.openai_chat import sealed
 from extproc.apis.roles import KeyPath, PassageRole, at, in_message
+from extproc.payload import sse
 
 
 def _role_of(keys: KeyPath, value: object) -> PassageRole:
@@ -31,7 +32,13 @@ CHAT: Final = Api(
     name="openai.chat",
     paths=("/v1/chat/completions",),
     events=ApiEvents(
-        openai_chunks.is_chat, openai_chunks.read, lenient=True, named=False, by_reason=True, over=openai_chunks.is_over
+        openai_chunks.is_chat,
+        openai_chunks.read,
+        lenient=True,
+        named=False,
+        by_reason=True,
+        over=openai_chunks.is_over,
+        alive=sse.ALIVE,
     ),
     scribe=partial(Chunks, empty={"delta": {}}),
     usage=openai_usage.usage,

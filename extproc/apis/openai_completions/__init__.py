@@ -7,6 +7,7 @@ from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_asked, openai_chunks, openai_replies, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
 from extproc.apis.roles import KeyPath, PassageRole
+from extproc.payload import sse
 
 
 def _role_of(keys: KeyPath, value: object) -> PassageRole:  # noqa: ARG001  the place says it all
@@ -25,6 +26,7 @@ COMPLETIONS: Final = Api(
         named=False,
         by_reason=True,
         over=openai_chunks.is_over,
+        alive=sse.ALIVE,
     ),
     scribe=partial(Chunks, empty={"text": ""}),
     usage=openai_usage.usage,

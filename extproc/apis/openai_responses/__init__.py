@@ -30,7 +30,7 @@ RESPONSES: Final = Api(
     name="openai.responses",
     paths=("/v1/responses",),
     missing_model=_MISSING,
-    events=ApiEvents(events.known, events.read, lenient=True, repeats=True, over=events.is_over),
+    events=ApiEvents(events.known, events.read, lenient=True, repeats=True, over=events.is_over, alive=sse.ALIVE),
     scribe=ResponseEvents,
     own_error_event=_error_event,
     usage=usage.usage,

@@ -18,6 +18,7 @@ from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
 from extproc.transaction.responses.answer_body import Room, Wanted, spoken
+from extproc.transaction.responses.keepalive import silenced
 from extproc.usage import UsageMeter
 
 STREAM_INLINE_STEPS: Final = 1000
@@ -260,6 +261,19 @@ class StreamedAnswer:
         assert isinstance(result, JudgedPiece), "a piece is judged, or given up"
         self._judge.came_back()
         return self._passed(result.data, end=result.end)
+
+    @property
+    def dialect(self) -> str:
+        """Return the name of the API that the stream is of, as far as it has shown that."""
+        return self._judge.stream.ending.dialect
+
+    def silenced(self) -> Effects:
+        """End the stream: its backend says nothing more."""
+        error = silenced()
+        self._memory.failure = error.code
+        if self._memory.served:
+            self._memory.decision = "cut"
+        return self._cut(error)
 
     def gone(self) -> None:
         """The exchange is over, or the stream; what it came to is told, however it ended."""

@@ -33,6 +33,11 @@ class Proof:
         """True while the end of the stream is held back for a moment."""
 
     @property
+    def given(self) -> bool:
+        """True if this Envoy has shown that it takes overrides."""
+        return self._given
+
+    @property
     def over(self) -> bool:
         """True once nothing of the stream has to be guarded or held back any more."""
         return self._guarded and self._given and not self.withholds
