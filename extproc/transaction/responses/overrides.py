@@ -26,3 +26,13 @@ def override(request: BodyMode, response: BodyMode) -> ModeOverride:
     """Return the override to another mode of the response's body. `request` as above."""
     trailers = SendMode.SEND if response in _PIECES else SendMode.DEFAULT
     return ModeOverride(request, response, response_trailers=trailers)
+
+
+_IN_PIECES: Final = tuple(
+    (Proceed(Side.RESPONSE, Phase.HEADERS, modes=override(mode, BodyMode.STREAMED), lasting=True),) for mode in BodyMode
+)
+
+
+def in_pieces(request: BodyMode) -> tuple[Proceed]:
+    """Return the reply that has the response's body shown in pieces. `request` as above."""
+    return _IN_PIECES[request]
