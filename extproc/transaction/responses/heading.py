@@ -34,7 +34,7 @@ def quotes(quoted: Quoted, fields: HeaderMap) -> bool:
 
 
 def observed(plan: Plan, shared: Shared, memory: Memory, message: Headers, details: str, now: float) -> float | None:
-    """Note a backend's health and speed by the headers; return when its response began if it counts for its health, else None."""
+    """Note a backend's health and speed; return when its response began, if it counts for its health, else None."""
     if memory.choice is None:
         return None
     key = memory.choice.candidate.key
