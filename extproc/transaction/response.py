@@ -6,7 +6,7 @@ all. Envoy does not say whether it takes such an override: where it does not, an
 it may pass for that (see `Proof`).
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.headers import HeaderMap
@@ -40,7 +40,7 @@ from extproc.transaction.requests.weighed import note_written
 from extproc.transaction.responses.answer_body import Room, Wanted, WholeAnswer, only_tagged, only_watches, wanted
 from extproc.transaction.responses.heading import contract_headers, observed, quotes
 from extproc.transaction.responses.keepalive import Keepalive
-from extproc.transaction.responses.overrides import CAN_STOP, in_pieces, override, without_body
+from extproc.transaction.responses.overrides import CAN_STOP, PIECES, in_pieces, override, without_body
 from extproc.transaction.responses.quoting import ErrorAnswer
 from extproc.transaction.responses.staging import check_stages, read_for, staged
 from extproc.transaction.responses.streaming import StreamedAnswer
@@ -55,6 +55,10 @@ from extproc.transaction.upstream.failover import follow_attempts
 CUT_EARLY: Final = 1.0
 """Seconds after its headers within which the end of a response counts as a backend's failure. Whether the backend or
 the client left, Envoy does not say; users who stop a response have seen something of it before."""
+
+
+ReadResponse: TypeAlias = WholeAnswer | StreamedAnswer | WatchedBody | WatchedStream | ErrorAnswer | EditedStream
+"""A response's body while it is read, or edited."""
 
 
 class ResponseSide:
@@ -89,9 +93,7 @@ class ResponseSide:
         self._early = False
         self._left: int | None = None  # bytes of a body with a length that are still to come
         self._request_mode = BodyMode.NONE
-        self._answer: WholeAnswer | StreamedAnswer | WatchedBody | WatchedStream | ErrorAnswer | EditedStream | None = (
-            None
-        )
+        self._answer: ReadResponse | None = None
         self._proof: Proof | None = None
         self.alive: Keepalive | None = None
         self.tap: Tap | None = None  # shown the pieces of a body that passes, where `lane` says so
@@ -185,7 +187,7 @@ class ResponseSide:
                     return self._read(how, findings, headers or HeaderMutation(), length_of(message), now)
                 if quoted is not None and memory.reads_error:
                     return self._read_error(message.fields, headers or HeaderMutation())
-                if counted and memory.counting is not None and self._shows_pieces:
+                if counted and memory.counting is not None and (self.mode in PIECES or self._may_override):
                     return self._tapped(memory.counting, headers, length_of(message))
             self.lane = self._unread_lane(message)
         stop = None if message.end else self._without_body()
@@ -240,17 +242,14 @@ class ResponseSide:
         """True if the response had begun, and its end was to be seen here and was not."""
         counting = self._memory.counting
         counted = counting is not None and counting.tally is not None and counting.tally.seen
-        return self._ends_early(seen=self._answer is not None or (counted and not self._is_whole))
+        return self._ends_early(seen=self._answer is not None, counted=counted)
 
-    @property
-    def _is_whole(self) -> bool:
-        """True if all that the length promised has come: a client may leave then before Envoy shows the end."""
-        return self._left is not None and self._left <= 0
-
-    def _ends_early(self, *, seen: bool) -> bool:
+    def _ends_early(self, *, seen: bool, counted: bool = False) -> bool:
         if self.state is not SideState.OPEN and self.state is not SideState.WHOLE:
             return False
-        shown = seen or (self.mode is BodyMode.FULL_DUPLEX_STREAMED and not self._is_whole)
+        # A client may leave with all that the length promised before Envoy shows the end.
+        whole = self._left is not None and self._left <= 0
+        shown = seen or ((self.mode is BodyMode.FULL_DUPLEX_STREAMED or counted) and not whole)
         return shown and self._memory.failure is None
 
     def settle(self, now: float) -> None:
@@ -258,17 +257,14 @@ class ResponseSide:
         key = self._memory.health_key
         if self.begun is None or key is None or (self._memory.status or ERROR) >= ERROR:
             return
+        # What is only metered says nothing of a backend that users leave early.
+        reads = self._answer is not None and type(self._answer) is not EditedStream
         if self.state is SideState.DONE and not self._memory.unfinished:
             self._shared.health.whole(*key)
             if self._plan.watches_speed:
                 note_written(self._shared, self._memory, self.begun, now)
-        elif now - self.begun <= CUT_EARLY and self._ends_early(seen=self._reads_more):
+        elif now - self.begun <= CUT_EARLY and self._ends_early(seen=reads):
             self._shared.health.failed(*key, now, self._plan.health, "cut")
-
-    @property
-    def _reads_more(self) -> bool:
-        """True if more than usage is read: what is only metered says nothing of a backend that users leave early."""
-        return self._answer is not None and type(self._answer) is not EditedStream
 
     def gone(self) -> None:
         """The exchange is over; what a stream came to is told, however it ended."""
@@ -334,11 +330,6 @@ class ResponseSide:
         self.mode = BodyMode.STREAMED
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=override(self._going_on(), self.mode)),)
 
-    @property
-    def _shows_pieces(self) -> bool:
-        """True if Envoy shows a body piece by piece, or may be asked to."""
-        return self.mode in (BodyMode.FULL_DUPLEX_STREAMED, BodyMode.STREAMED) or self._may_override
-
     def _tapped(self, counting: ExchangeUsage, headers: HeaderMutation | None, length: int | None) -> Effects:
         """Answers the headers of a body that passes while it is read for its usage alone.
 
@@ -350,12 +341,9 @@ class ResponseSide:
         headers = headers if self._answer is None else (headers or HeaderMutation()).removing("content-length")
         if length is None:
             self.tap, self.lane = tap, Lane.TAP_ECHO if duplex else Lane.TAP
-        if duplex or self.mode is BodyMode.STREAMED:
-            return PASS_RESPONSE_HEADERS if headers is None else (Proceed(Side.RESPONSE, Phase.HEADERS, headers),)
-        self.mode = BodyMode.STREAMED
-        if headers is None:
-            return in_pieces(self._going_on())
-        return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=override(self._going_on(), self.mode)),)
+        effects = in_pieces(self.mode, self._going_on(), headers)
+        self.mode = self.mode if duplex else BodyMode.STREAMED
+        return effects
 
     def _unread_lane(self, message: Headers) -> Lane:
         """Return who passes on a body that is not read. One with a length is counted here; event streams have none."""
