@@ -18,6 +18,7 @@ from extproc.apis.reply import ReadReply
 from extproc.apis.request import Request, read_request
 from extproc.apis.roles import RoleOf, other
 from extproc.apis.seals.sealed import SealedApi
+from extproc.apis.seals.tree import Edit
 from extproc.apis.usage import ReportedUsage
 from extproc.protocol.errors import ClientError
 
@@ -33,6 +34,11 @@ ReadRequest: TypeAlias = Callable[[bytes, "ApiRequestPath"], Request]
 
 ReadUsage: TypeAlias = Callable[[Mapping[str, object]], ReportedUsage | None]
 """Returns the tokens that an event or a whole body reports; None if it reports none. It is given the decoded JSON."""
+
+
+AskUsage: TypeAlias = Callable[[bytes, Request], Edit | None]
+"""Returns the edit of a request's body that has its stream report usage; None if the client asked for it itself, or if
+that cannot be told. The request is the reading of that body."""
 
 
 def no_usage(value: Mapping[str, object]) -> ReportedUsage | None:  # noqa: ARG001
@@ -80,10 +86,12 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
 
     `events`: None for an API that does not stream. `scribe` makes the writer of what is added to one stream.
     `own_error_event`: in place of the family's. `usage`: see `ReadUsage`; what has none of `usage_marks` among its
-    bytes reports none, and need not be decoded. `role_of`: see `RoleOf` and `PassageRoles`. `asked`: see `ReadAsked`;
-    without it no response of the API can be judged by what its request asks for. `reply`: see `ReadReply`; without it
-    no judge of replies can read a response of the API. `sealed`: the values that only their provider can read; None if
-    the API has none.
+    bytes reports none, and need not be decoded. `said`: names of the members whose strings the model wrote, and
+    `said_whole` those of a response that is no stream, if they are others; where usage is not reported, it is estimated
+    by them. `ask_usage`: see `AskUsage`; None for an API whose streams report usage in any case. `role_of`: see
+    `RoleOf` and `PassageRoles`. `asked`: see `ReadAsked`; without it no response of the API can be judged by what its
+    request asks for. `reply`: see `ReadReply`; without it no judge of replies can read a response of the API. `sealed`:
+    the values that only their provider can read; None if the API has none.
     """
 
     name: str
@@ -98,6 +106,9 @@ class Api(Struct, frozen=True, eq=False, kw_only=True):
     own_error_event: ErrorEvent | None = None
     usage: ReadUsage = no_usage
     usage_marks: tuple[bytes, ...] = ()
+    said: tuple[bytes, ...] = ()
+    said_whole: tuple[bytes, ...] = ()
+    ask_usage: AskUsage | None = None
     role_of: RoleOf = other
     asked: ReadAsked = no_output
     reply: ReadReply | None = None

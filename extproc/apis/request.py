@@ -23,7 +23,11 @@ backend written in Go could serve another model than the one that was judged."""
 _STREAMING = frozenset({"stream"})
 """The same where the model stands in the path."""
 
+ODD = (-1, -1)
+"""Stands for the span of a member under another spelling of its name: lenient servers take it, others do not."""
+
 _STREAM = {b"true": True, b"false": False, b"null": False}
+_OPTIONS = "stream_options"
 _TEXT = msgspec.json.Decoder(str)
 
 
@@ -31,12 +35,14 @@ class Request(Struct, frozen=True, gc=False):
     """The model and the kind of response that are asked for.
 
     `model_span`: the bytes of the body in which the name's JSON string stands, quotes included; None if the
-    model stands in the path.
+    model stands in the path. `options`: the value of `stream_options`; None if there is none, and `ODD` if the name is
+    spelt in another way.
     """
 
     model: str
     model_span: Span | None
     stream: bool
+    options: Span | None = None
 
 
 def read_request(body: bytes, claimed: "ApiRequestPath") -> Request:
@@ -48,7 +54,7 @@ def read_request(body: bytes, claimed: "ApiRequestPath") -> Request:
     Raises:
         ClientError: 400; its message quotes nothing of the body.
     """
-    spans = members(body)
+    spans, odd = members(body), False
     name, at, flag = claimed.model, spans.get("model"), spans.get("stream")
     if name is None and at is None:
         raise ClientError(400, "missing_model", claimed.api.missing_model or claimed.api.family.missing_model, "model")
@@ -56,6 +62,7 @@ def read_request(body: bytes, claimed: "ApiRequestPath") -> Request:
         deciding = _ROUTING if name is None else _STREAMING
         if any(each.casefold() in deciding for each in spans.keys() - COMMON):
             raise _miswritten(deciding)
+        odd = any(each.casefold() == _OPTIONS for each in spans.keys() - COMMON)
     span = None
     if name is None and at is not None:
         token = body[at[0] : at[1]].rstrip(WHITE)
@@ -68,7 +75,7 @@ def read_request(body: bytes, claimed: "ApiRequestPath") -> Request:
     stream = False if flag is None else _STREAM.get(body[flag[0] : flag[1]].rstrip(WHITE))
     if stream is None:
         raise ClientError(400, "invalid_stream", "The parameter stream must be true or false.", "stream")
-    return Request(name, span, stream)
+    return Request(name, span, stream, ODD if odd else spans.get(_OPTIONS))
 
 
 def spliced(asked: Request, splices: Sequence[Splice] | None, claimed: "ApiRequestPath") -> Request | None:
@@ -77,11 +84,23 @@ def spliced(asked: Request, splices: Sequence[Splice] | None, claimed: "ApiReque
     That is so if they change the model, if they may change the names of members (then they are None), or if nobody
     knows where the API found the model.
     """
-    span = asked.model_span
-    if splices is None or (span is None and claimed.model is None):
+    if splices is None or (asked.model_span is None and claimed.model is None):
         return None
-    if span is None:
-        return asked
+    model, options = asked.model_span, asked.options
+    if model is not None:
+        model = _moved(model, splices)
+        if model is None:
+            return None
+    if options is not None and options is not ODD:
+        options = _moved(options, splices)
+        if options is None:
+            return None
+    same = model == asked.model_span and options == asked.options
+    return asked if same else Request(asked.model, model, asked.stream, options)
+
+
+def _moved(span: Span, splices: Sequence[Splice]) -> Span | None:
+    """Return the place of a value once the splices were made; None if they are in it."""
     moved = 0
     for start, end, length in splices:
         if start >= span[1]:
@@ -89,7 +108,7 @@ def spliced(asked: Request, splices: Sequence[Splice] | None, claimed: "ApiReque
         if end > span[0]:
             return None
         moved += length - (end - start)
-    return Request(asked.model, (span[0] + moved, span[1] + moved), asked.stream) if moved else asked
+    return (span[0] + moved, span[1] + moved)
 
 
 def rename(body: bytes, span: Span, model: str) -> bytes:

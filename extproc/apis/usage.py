@@ -15,7 +15,9 @@ class ReportedUsage(Struct, frozen=True, gc=False):
 
     Providers count in two ways. `cached_inside`: the tokens read from a cache are among `input_tokens` (OpenAI,
     Gemini); otherwise those, and the ones written to it, come on top (Anthropic, Bedrock). `reasoning_inside`: the
-    tokens of reasoning are among `output_tokens` (OpenAI); otherwise they come on top (Gemini).
+    tokens of reasoning are among `output_tokens` (OpenAI); otherwise they come on top (Gemini). Tokens of audio are
+    among the others in all APIs. `begun`: `output_tokens` is what there was when the response began, and says nothing
+    of its end (Anthropic's `message_start`).
     """
 
     input_tokens: int | None = None
@@ -25,6 +27,9 @@ class ReportedUsage(Struct, frozen=True, gc=False):
     reasoning_tokens: int | None = None
     cached_inside: bool = True
     reasoning_inside: bool = True
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    begun: bool = False
 
     def updated(self, later: "ReportedUsage") -> "ReportedUsage":
         """Return these counts with those of a later event in their place: streams report sums, not differences."""
@@ -36,6 +41,9 @@ class ReportedUsage(Struct, frozen=True, gc=False):
             _last(self.reasoning_tokens, later.reasoning_tokens),
             later.cached_inside,
             later.reasoning_inside,
+            _last(self.input_audio_tokens, later.input_audio_tokens),
+            _last(self.output_audio_tokens, later.output_audio_tokens),
+            later.begun if later.output_tokens is not None else self.begun,
         )
 
     def inclusive(self) -> "ReportedUsage":
@@ -72,6 +80,8 @@ def reported(usage: ReportedUsage) -> ReportedUsage | None:
         usage.cached_input_tokens,
         usage.cache_creation_input_tokens,
         usage.reasoning_tokens,
+        usage.input_audio_tokens,
+        usage.output_audio_tokens,
     )
     return None if all(count is None for count in counts) else usage
 

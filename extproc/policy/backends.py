@@ -11,7 +11,7 @@ from extproc.policy.credentials import Credential
 from extproc.policy.names import BackendName, Label, ModelName
 from extproc.policy.strategy import Feature
 from extproc.policy.tls import Tls
-from extproc.policy.units import Amount, Count
+from extproc.policy.units import Amount, Count, Truth
 
 
 class BackendModel(Value):
@@ -60,6 +60,9 @@ class Backend(Value):
     sealed_by: Label | None = None
     """A label for whose keys seal its responses; the backend's name if absent. Backends with the same label, such as
     two regions of one account, read each other's [sealed content](sealed.md)."""
+    stream_usage: Truth = True
+    """`false`: the backend refuses `stream_options`, so that streams of it are not asked for their usage; see
+    [Usage](usage.md)."""
     models: tuple[BackendModel, ...] = ()
     """Models known to be there, with prices and sizes. Other names may be targets, too."""
     tls: Tls | None = None

@@ -26,7 +26,7 @@ from extproc.policy.steering import Steering
 from extproc.policy.telemetry import Telemetry
 from extproc.policy.tenants import Tenants
 from extproc.policy.units import UTC_NAME, TimeZone
-from extproc.policy.usage import UsageSection
+from extproc.policy.usage import UsageFrom, UsageSection
 from extproc.policy.virtual import VirtualModel
 
 CONTRADICTIONS_MAX: Final = 200
@@ -58,8 +58,8 @@ class Policy(Value):
     prices: Prices | None = None
     """Prices of models that their backends do not state; without it, only those that they state are known."""
     usage: UsageSection | None = None
-    """The counting of tokens in responses, and the metadata that Envoy gets of it. Without it, tokens are counted in
-    responses that are read for something else."""
+    """The counting of tokens in responses, and the metadata that Envoy gets of it. Without it, the processor counts,
+    and there is no metadata."""
     budgets: Annotated[tuple[Budget, ...], Field(max_length=BUDGETS_MAX)] = ()
     """Limits on what tenants, keys, models and backends may take in a time; see [budgets.md](budgets.md)."""
     state: State = State()
@@ -103,6 +103,11 @@ class Policy(Value):
     def fallback_backend(self) -> str | None:
         """The backend that `default_backend` names; None for `none` and `route`."""
         return None if self.default_backend in {None, NO_BACKEND, OWN_ROUTES} else self.default_backend
+
+    @property
+    def counted_by(self) -> UsageFrom:
+        """Who counts the tokens of responses."""
+        return "processor" if self.usage is None else self.usage.source
 
     def backend(self, name: str) -> Backend:
         """The backend of that name. Raises KeyError; names within a policy are known to exist."""

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from extproc.policy.base import Loc, Value, Written, matching, meant, refusal, refusals
 from extproc.policy.cost_expressions import CostExpression
 from extproc.policy.tenants import FilterNamespace
+from extproc.policy.units import Truth
 
 NAMESPACE: Final = "io.envoy.ai_gateway"
 """The namespace in which users of Envoy AI Gateway have their metadata."""
@@ -115,11 +116,18 @@ class UsageMetadata(Value):
             taken.add(key)
 
 
+UsageFrom: TypeAlias = Literal["processor", "envoy", "none"]
+"""Who counts: the processor, Envoy's own filter, or nobody."""
+
+
 class UsageSection(Value):
     """The counting of tokens, and what is told of them."""
 
-    source: Annotated[Literal["processor", "envoy", "none"], Field(alias="from")] = "processor"
-    """Who reads the tokens in responses: the `processor`; `envoy`, whose filter `ai_protocol_manager` does (see
-    [usage.md](usage.md#counted-by-envoy)); or `none`."""
+    source: Annotated[UsageFrom, Field(alias="from")] = "processor"
+    """Who reads the tokens in responses: the `processor`, which estimates them if the provider reports none; `envoy`,
+    whose filter `ai_protocol_manager` does (see [usage.md](usage.md#counted-by-envoy)); or `none`."""
+    tokenizer: Truth = False
+    """`true` loads the tokenizer of the extra `tokens` with the policy, so that estimates are counted by it: 0.7 s and
+    80 MiB, shared by the workers. It is used in any case if something else in the policy counts tokens."""
     metadata: UsageMetadata | None = UsageMetadata()
     """The dynamic metadata that Envoy gets with the end of a response; `null` for none."""

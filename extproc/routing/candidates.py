@@ -15,7 +15,7 @@ class Destination(Struct, frozen=True):
     `removes`: fields that would carry a client's own credential; None where the client's own is meant for the backend.
     `quoted`: the credential, to be looked for in what the backend says. `region`: None if the backend is in none.
     `maker`: the label of whose keys seal what its responses hold. `hidden`: fields that the backend does not get, even
-    if the client's own credential is meant for it.
+    if the client's own credential is meant for it. `stream_usage`: its streams may be asked for usage.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Destination(Struct, frozen=True):
     region: str | None = None
     maker: str = ""
     hidden: tuple[str, ...] = ()
+    stream_usage: bool = True
 
     def __repr__(self) -> str:
         return f"Destination({self.name})"

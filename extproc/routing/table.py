@@ -352,4 +352,5 @@ def _destination(
         region=backend.region,
         maker=backend.sealed_by or backend.name,
         hidden=hidden,
+        stream_usage=backend.stream_usage,
     )

@@ -19,7 +19,7 @@ from extproc.server.inspections import Cancel
 from extproc.server.runtime import Decider, Runtime
 from extproc.transaction import Lane
 from extproc.wire import decode, encode
-from extproc.wire.lane import PASSED_REQUEST, PASSED_RESPONSE, REQUEST_BODY, RESPONSE_BODY, echo
+from extproc.wire.lane import PASSED_REQUEST, PASSED_RESPONSE, REQUEST_BODY, RESPONSE_BODY, content, echo
 
 OVERLOADED: Final = "overloaded"
 DRAINING: Final = "draining"
@@ -38,7 +38,7 @@ _RESPONSE: Final = Side.RESPONSE
 _UNKNOWN: Final = ("unknown",)
 _RESPONSE_BODY: Final = ("response_body",)
 _REQUEST_BODY: Final = ("request_body",)
-_PASS, _ECHO = Lane.PASS, Lane.ECHO
+_PASS, _ECHO, _TAP, _TAP_ECHO = Lane.PASS, Lane.ECHO, Lane.TAP, Lane.TAP_ECHO
 _PASSED: Final = [PASSED_RESPONSE]
 _PASSED_REQUEST: Final = [PASSED_REQUEST]
 
@@ -118,6 +118,11 @@ class Exchange:
             if lane is _PASS:
                 runtime.messages[_RESPONSE_BODY] += 1
                 return _PASSED
+            if (lane is _TAP or lane is _TAP_ECHO) and (data := content(payload)) is not None:
+                tap = self.decider.tap
+                if tap is not None and tap(data) is not False:
+                    runtime.messages[_RESPONSE_BODY] += 1
+                    return _PASSED if lane is _TAP else [cast("bytes", echo(payload))]  # what has a content has one
             if lane is _ECHO and (answer := echo(payload)) is not None:
                 runtime.messages[_RESPONSE_BODY] += 1
                 return [answer]

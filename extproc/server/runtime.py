@@ -47,6 +47,7 @@ from extproc.telemetry.families import (
 )
 from extproc.telemetry.names import label_names
 from extproc.transaction import Lane, Plan, Shared, Transaction
+from extproc.transaction.lanes import Tap
 from extproc.transaction.steering.fingerprint import ATTEMPT_MARK, COPY_MARK
 from extproc.transaction.steering.witness import UNVERIFIED
 from extproc.transaction.upstream.attempt import Attempt
@@ -70,6 +71,9 @@ class Decider(Protocol):
     request_lane: Lane
     response_lane: Lane
     """The part of each side's body that the transaction wants to be shown."""
+
+    tap: Tap | None
+    """What is shown the pieces of a response that passes, where `response_lane` says so."""
 
     def receive(self, message: Message, now: float, /) -> Iterable[Effect]:
         """Return what is to be done about `message`."""

@@ -124,7 +124,9 @@ class Playbook:
         if response is None:
             duplex = request is BodyMode.FULL_DUPLEX_STREAMED
             reading = BodyMode.FULL_DUPLEX_STREAMED if duplex else BodyMode.BUFFERED
-            response = reading if plan.needs.response_body or plan.needs.errors else BodyMode.NONE
+            needs = plan.needs
+            reads = needs.response_body or needs.errors or (needs.metered and duplex)
+            response = reading if reads else BodyMode.NONE
         self.transaction = Transaction(plan, shared, now, configuration)
         self._config: ProtocolConfig | None = None if observes else ProtocolConfig(request, response, early)
         self._modes = {Side.REQUEST: request, Side.RESPONSE: response}

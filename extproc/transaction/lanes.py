@@ -1,8 +1,13 @@
 """The parts of a body that the transaction wants to be shown."""
 
+from collections.abc import Callable
 from enum import Enum, auto
+from typing import TypeAlias
 
 from extproc.protocol.enums import plain
+
+Tap: TypeAlias = Callable[[bytes], bool | None]
+"""Shown a piece of a body that passes; False, and nothing was taken, if it wants the piece as a message."""
 
 
 @plain
@@ -11,4 +16,6 @@ class Lane(Enum):
 
     READ = auto()  # each piece is a message to it
     PASS = auto()  # none: each piece may be answered with a plain Proceed
+    TAP = auto()  # as PASS, once the exchange's `tap` was shown the piece, unless that wants it as a message
+    TAP_ECHO = auto()  # as ECHO, once the same
     ECHO = auto()  # none: each piece that neither is empty nor ends the body may be answered with the same piece

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
 
@@ -30,6 +30,8 @@ from extproc.signals.registry import Signals
 from extproc.signals.view import UNKNOWN_CALLER, Circumstances
 from extproc.transaction.answers import Teller
 from extproc.transaction.claim import Claim
+from extproc.transaction.counting.exchange_usage import ExchangeUsage
+from extproc.transaction.counting.last_edits import LastEdits, in_turn, without_extra
 from extproc.transaction.findings import Findings
 from extproc.transaction.handed import HandedOut
 from extproc.transaction.mcp.exchange import McpExchange
@@ -73,9 +75,9 @@ class Memory(Struct, eq=False):
     body mode that Envoy was told to go on in. `configuration` is Envoy's fingerprint, empty where it sends none;
     `known`: it is the plan's. `first_cluster`: the cluster of the route that an Envoy without the fingerprint matched
     first, if it reports one. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy
-    ignores every response of the processor. `usage`: the tokens that the provider counted, and `cost` their price,
-    once the exchange is over; `response_model`: the model that the response names. `route_name`: that of Envoy's route,
-    where the policy reads it. `rule`: the model's rule
+    ignores every response of the processor. `usage`: the tokens that were counted, once the response has ended,
+    `counting` what they are counted by (None if nobody counts), and `cost` their price; `response_model`: the model
+    that the response names. `route_name`: that of Envoy's route, where the policy reads it. `rule`: the model's rule
     that decided, or could not be asked; `rule_signals`: the signals that the model's rules and those of residency read.
     `confinement`: where the request may go, if a rule of residency holds. `weighed`: what is weighed of the body.
     `left`: the candidates that were left out, where somebody wants to know. `opened`: the key under which the exchange
@@ -165,6 +167,7 @@ class Memory(Struct, eq=False):
     subjects: Mapping[str, str] = _NO_SIGNALS
     spending: "Spending | None" = None
     charges: tuple[BudgetCharge, ...] = ()
+    counting: ExchangeUsage | None = None
     asked: Asked | None = NOTHING_ASKED
     request_bytes: int = 0
     mcp: McpExchange | None = None
@@ -187,21 +190,25 @@ class Memory(Struct, eq=False):
         return None if self.destination is None else self.destination.quoted
 
     def in_pieces(self) -> "LastEdits | None":
-        """Return what makes the last edits in a stream: tags on sealed values, and our credential taken out.
+        """Return what makes the last edits in a stream: tags on sealed values, and what is taken out of it.
 
-        None if there is nothing to be made.
+        That is our credential, and an event that the client did not ask for. None if there is nothing to be made.
         """
-        quoted = self.quoted
-        if self.sealer is None:
-            return None if quoted is None else QuotedInPieces(quoted)
-        return self.sealer if quoted is None else SealedAndQuoted(self.sealer, QuotedInPieces(quoted))
+        edits: list[LastEdits] = []
+        if self.sealer is not None:
+            edits.append(self.sealer)
+        if self.quoted is not None:
+            edits.append(QuotedInPieces(self.quoted))
+        return in_turn(edits, self.counting)
 
     def cleaned_whole(self, said: bytes) -> bytes:
-        """Return a body that has come whole, without our credential, and with tags on sealed values."""
+        """Return a body that has come whole, with the same edits."""
         quoted = self.quoted
         if self.sealer is not None:
             said = self.sealer.whole(said)
-        return said if quoted is None or not said else quoted.cleaned(said)
+        if quoted is not None and said:
+            said = quoted.cleaned(said)
+        return said if self.counting is None or not self.counting.removes else without_extra(said)
 
     @property
     def reads_error(self) -> bool:
@@ -271,6 +278,12 @@ class Memory(Struct, eq=False):
         elif findings.masked and self.served:
             self.decision = "masked"
 
+    def count(self, *, unanswered: bool = False) -> None:
+        """Say what was counted, now that the response has ended. `unanswered`: it never began."""
+        if self.counting is not None:
+            served = self.status is not None and self.status < ERROR
+            self.usage = self.counting.unanswered() if unanswered else self.counting.total(served=served)
+
     @property
     def served(self) -> bool:
         """True if the request went on, and nothing of the exchange was changed or refused."""
@@ -315,25 +328,3 @@ class Memory(Struct, eq=False):
             values[SPENT.name] = spent()
         self.rule_signals = values
         return values
-
-
-class SealedAndQuoted:
-    """Two edits of one stream, one after the other."""
-
-    __slots__ = ("_quoted", "_sealer")
-
-    def __init__(self, sealer: ReplySealer, quoted: QuotedInPieces) -> None:
-        self._sealer = sealer
-        self._quoted = quoted
-
-    def feed(self, data: bytes) -> bytes:
-        """Return what goes on once `data` has come."""
-        return self._quoted.feed(self._sealer.feed(data))
-
-    def finish(self) -> bytes:
-        """Return what was still held back."""
-        return self._quoted.feed(self._sealer.finish()) + self._quoted.finish()
-
-
-LastEdits: TypeAlias = ReplySealer | QuotedInPieces | SealedAndQuoted
-"""The last edits in a stream on its way to the client."""

@@ -36,6 +36,9 @@ class Needs(Struct, frozen=True):
 
     response_headers: bool = False
     response_body: bool = False
+    metered: bool = False
+    """The bodies of responses are read for their usage. They pass as they come, so that an Envoy which does not hand
+    them over only leaves their tokens uncounted."""
     errors: bool = False
     """The bodies of errors, in which a backend might quote our credential."""
     answer_buffer: int = 0
@@ -63,12 +66,14 @@ def needs_of(
     *,
     staged: bool,
     retried: bool,
+    metered: bool,
     mcp: McpTable | None,
 ) -> Needs:
     """The union of what all that reads an exchange needs.
 
     `conditions` are those of models' rules and of residency. `staged`: responses pass answer stages, those of
-    plug-ins or of `mcp`. `retried`: Envoy may try a request more than once; only responses tell who served it then.
+    plug-ins or of `mcp`. `metered`: they are read for their usage. `retried`: Envoy may try a request more than once;
+    only responses tell who served it then.
     """
     reading = [each for each in pipelines if each.reads_response or staged]
     bodies = bool(reading)
@@ -76,12 +81,13 @@ def needs_of(
     fields |= dict.fromkeys(name for each in conditions for name in sorted(each.headers))
     fields |= dict.fromkeys(sorted(vocabulary.headers(recorded)))
     fields |= dict.fromkeys(_shown_by())
-    typed = bool(pipelines) or vocabulary.reads_body(recorded) or any(each.reads_body for each in conditions)
+    typed = metered or bool(pipelines) or vocabulary.reads_body(recorded) or any(each.reads_body for each in conditions)
     if mcp is not None:
         typed = True
         fields |= dict.fromkeys(MCP_FIELDS)
     return Needs(
         response_headers=retried
+        or metered
         or table.chooses
         or table.watches_speed
         or (mcp is not None and mcp.names_sessions)
@@ -89,6 +95,7 @@ def needs_of(
         or table.reads_errors
         or any(each.eager for each in pipelines),
         response_body=bodies,
+        metered=metered,
         errors=table.reads_errors,
         answer_buffer=max((each.body_limit for each in reading), default=0),
         judging=max((each.patience for each in pipelines), default=0.0),

@@ -117,7 +117,9 @@ class Plan:
         limited = bool(table.permitted) or ring is not None or bool(policy.budgets)
         self.inert = unnamed and not (self.confines or limited or self.blocks_unpriced)
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
-        if reads.tokens:
+        self.meters = policy.counted_by == "processor"
+        """True if the processor reads the usage of responses."""
+        if reads.tokens or (self.meters and policy.usage is not None and policy.usage.tokenizer):
             tokens.load_for(self.known)
         self.limits = policy.limits
         self.health = policy.health
@@ -139,6 +141,7 @@ class Plan:
             self.recorded,
             staged=staged,
             retried=self.retries is not None,
+            metered=self.meters,
             mcp=mcp,
         )
         if self.told is not None:

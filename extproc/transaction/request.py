@@ -344,6 +344,8 @@ class RequestSide:
         memory, changed, calls = self._memory, None, None
         if asked is not None:  # recorded whatever becomes of the body
             memory.stream = asked.stream
+            if memory.counting is not None:
+                memory.counting.takes(asked.model, plain)
             memory.model = asked.model if asked.model in self._plan.known else None
         if judged is not None:
             changed, calls = note_judged(memory, judged, plain), judged.opened.calls

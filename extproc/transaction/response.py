@@ -6,7 +6,7 @@ all. Envoy does not say whether it takes such an override: where it does not, an
 it may pass for that (see `Proof`).
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from extproc.protocol.effects import Chunk, HeaderMutation, Phase, Proceed
 from extproc.protocol.headers import HeaderMap
@@ -14,7 +14,6 @@ from extproc.protocol.messages import Body, Headers, Side, Trailers
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
-from extproc.routing.quoted import Quoted
 from extproc.transaction.answers import (
     NOTHING,
     PASS_RESPONSE_BODY,
@@ -22,26 +21,26 @@ from extproc.transaction.answers import (
     PASS_RESPONSE_TRAILERS,
     Effects,
 )
-from extproc.transaction.contract import REQUEST_ID, told_already
+from extproc.transaction.counting.edited_stream import EditedStream, tapped
+from extproc.transaction.counting.exchange_usage import ExchangeUsage
 from extproc.transaction.findings import Findings
-from extproc.transaction.lanes import Lane
+from extproc.transaction.lanes import Lane, Tap
 from extproc.transaction.mcp.requests import session_named
 from extproc.transaction.memory import ERROR, Memory
 from extproc.transaction.outcome import (
     FROM_UPSTREAM,
-    Observation,
     details_of,
     exhausted,
     length_of,
-    observe,
     status_of,
 )
 from extproc.transaction.plan import Plan
 from extproc.transaction.requests.picks import settle
-from extproc.transaction.requests.weighed import note_begun, note_written
+from extproc.transaction.requests.weighed import note_written
 from extproc.transaction.responses.answer_body import Room, Wanted, WholeAnswer, only_tagged, only_watches, wanted
+from extproc.transaction.responses.heading import contract_headers, observed, quotes
 from extproc.transaction.responses.keepalive import Keepalive
-from extproc.transaction.responses.overrides import CAN_STOP, override, without_body
+from extproc.transaction.responses.overrides import CAN_STOP, PIECES, in_pieces, override, without_body
 from extproc.transaction.responses.quoting import ErrorAnswer
 from extproc.transaction.responses.staging import check_stages, read_for, staged
 from extproc.transaction.responses.streaming import StreamedAnswer
@@ -56,6 +55,10 @@ from extproc.transaction.upstream.failover import follow_attempts
 CUT_EARLY: Final = 1.0
 """Seconds after its headers within which the end of a response counts as a backend's failure. Whether the backend or
 the client left, Envoy does not say; users who stop a response have seen something of it before."""
+
+
+ReadResponse: TypeAlias = WholeAnswer | StreamedAnswer | WatchedBody | WatchedStream | ErrorAnswer | EditedStream
+"""A response's body while it is read, or edited."""
 
 
 class ResponseSide:
@@ -79,6 +82,7 @@ class ResponseSide:
         "lane",
         "mode",
         "state",
+        "tap",
     )
 
     def __init__(self, plan: Plan, shared: Shared, memory: Memory) -> None:
@@ -89,9 +93,10 @@ class ResponseSide:
         self._early = False
         self._left: int | None = None  # bytes of a body with a length that are still to come
         self._request_mode = BodyMode.NONE
-        self._answer: WholeAnswer | StreamedAnswer | WatchedBody | WatchedStream | ErrorAnswer | None = None
+        self._answer: ReadResponse | None = None
         self._proof: Proof | None = None
         self.alive: Keepalive | None = None
+        self.tap: Tap | None = None  # shown the pieces of a body that passes, where `lane` says so
         self.lane = Lane.READ
         self.mode = BodyMode.NONE
         self.state = SideState.IDLE
@@ -116,7 +121,7 @@ class ResponseSide:
     @property
     def unread(self) -> bool:
         """True if nothing of the response's body is shown here, or its pieces are answered without being looked at."""
-        return self._answer is None and self.mode is not BodyMode.FULL_DUPLEX_STREAMED
+        return self.lane is Lane.PASS
 
     @property
     def withholds(self) -> bool:
@@ -161,18 +166,19 @@ class ResponseSide:
             quoted = destination.quoted
             if not memory.observed:
                 check_arrived(self._plan, self._shared, memory, message, destination, details)
-                self._observe(message, details, now)
+                self.begun = observed(self._plan, self._shared, memory, message, details, now)
         if memory.picked is not None and memory.attempt == 1 and not memory.observed:
             settle(self._plan, self._shared, memory, message, details, now)
-        headers = self._contract(message)
+        headers = contract_headers(self._plan, memory, message)
         if self._plan.budgets is not None:
             headers = self._plan.budgets.told(self._shared, memory, headers, now)
         if memory.mcp is not None:
             headers = session_named(memory, message.fields, headers)
-        if quoted is not None and _quotes(quoted, message.fields):
+        if quoted is not None and quotes(quoted, message.fields):
             raise memory.withheld()
         if not message.end:
             if details == FROM_UPSTREAM:
+                counted = memory.counting is not None and memory.counting.begin(message.fields)
                 findings = None
                 if memory.findings or memory.seals or memory.filter or self._plan.stages:  # most have none of them
                     findings = read_for(self._plan, memory, message.fields, self._config)
@@ -181,23 +187,13 @@ class ResponseSide:
                     return self._read(how, findings, headers or HeaderMutation(), length_of(message), now)
                 if quoted is not None and memory.reads_error:
                     return self._read_error(message.fields, headers or HeaderMutation())
+                if counted and memory.counting is not None and (self.mode in PIECES or self._may_override):
+                    return self._tapped(memory.counting, headers, length_of(message))
             self.lane = self._unread_lane(message)
         stop = None if message.end else self._without_body()
         if headers is None:
             return PASS_RESPONSE_HEADERS if stop is None else stop
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=None if stop is None else stop[0].modes),)
-
-    def _observe(self, message: Headers, details: str, now: float) -> None:
-        memory = self._memory
-        if memory.choice is not None:
-            key = memory.choice.candidate.key
-            waited = None if memory.decided is None or memory.attempt > 1 else now - memory.decided
-            observe(
-                self._shared.health, self._plan.health, key, message, Observation(memory.status, details, now, waited)
-            )
-            self.begun = now
-            if self._plan.watches_speed and details == FROM_UPSTREAM and (memory.status or ERROR) < ERROR:
-                note_begun(self._shared, memory, now)
 
     def body(self, message: Body, now: float) -> Effects:
         """Judges a piece, or passes it on. One may come although none was wanted: an override is not always allowed."""
@@ -206,6 +202,8 @@ class ResponseSide:
         self.state = advance(self.mode, before, event, Side.RESPONSE)
         if before is SideState.IDLE and self._reads:
             raise MisconfiguredError("response_header_mode")
+        if (counting := self._memory.counting) is not None:
+            counting.feed(data)
         if self._answer is not None:
             if self._memory.first_token is None:
                 self._memory.first_token = now
@@ -213,12 +211,12 @@ class ResponseSide:
             if self.alive is not None:
                 self.alive.came(effects, now)
             return effects if self._proof is None else self._prove(self._proof.came(effects))
+        if self._left is not None:
+            self._left -= len(data)
         if self.mode is not BodyMode.FULL_DUPLEX_STREAMED:
             return PASS_RESPONSE_BODY
         if before is SideState.DONE or not (data or message.end):
             return NOTHING
-        if self._left is not None:
-            self._left -= len(data)
         return (Chunk(Side.RESPONSE, data, message.end),)
 
     def trailers(self, now: float) -> Effects:
@@ -242,11 +240,16 @@ class ResponseSide:
     @property
     def cut(self) -> bool:
         """True if the response had begun, and its end was to be seen here and was not."""
+        counting = self._memory.counting
+        counted = counting is not None and counting.tally is not None and counting.tally.seen
+        return self._ends_early(seen=self._answer is not None, counted=counted)
+
+    def _ends_early(self, *, seen: bool, counted: bool = False) -> bool:
         if self.state is not SideState.OPEN and self.state is not SideState.WHOLE:
             return False
         # A client may leave with all that the length promised before Envoy shows the end.
         whole = self._left is not None and self._left <= 0
-        shown = (self.mode is BodyMode.FULL_DUPLEX_STREAMED and not whole) or self._answer is not None
+        shown = seen or ((self.mode is BodyMode.FULL_DUPLEX_STREAMED or counted) and not whole)
         return shown and self._memory.failure is None
 
     def settle(self, now: float) -> None:
@@ -254,11 +257,13 @@ class ResponseSide:
         key = self._memory.health_key
         if self.begun is None or key is None or (self._memory.status or ERROR) >= ERROR:
             return
+        # What is only metered says nothing of a backend that users leave early.
+        reads = self._answer is not None and type(self._answer) is not EditedStream
         if self.state is SideState.DONE and not self._memory.unfinished:
             self._shared.health.whole(*key)
             if self._plan.watches_speed:
                 note_written(self._shared, self._memory, self.begun, now)
-        elif self.cut and now - self.begun <= CUT_EARLY:
+        elif now - self.begun <= CUT_EARLY and self._ends_early(seen=reads):
             self._shared.health.failed(*key, now, self._plan.health, "cut")
 
     def gone(self) -> None:
@@ -320,10 +325,25 @@ class ResponseSide:
         if duplex:
             changes = headers.sets or headers.remove
             return (Proceed(Side.RESPONSE, Phase.HEADERS, headers),) if changes else PASS_RESPONSE_HEADERS
-        if memory.quoted is not None:
-            headers = headers.removing("content-length")  # the body is shorter without a credential
+        if memory.quoted is not None or (memory.counting is not None and memory.counting.removes):
+            headers = headers.removing("content-length")  # the body is shorter without what is taken out
         self.mode = BodyMode.STREAMED
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=override(self._going_on(), self.mode)),)
+
+    def _tapped(self, counting: ExchangeUsage, headers: HeaderMutation | None, length: int | None) -> Effects:
+        """Answers the headers of a body that passes while it is read for its usage alone.
+
+        Where Envoy ignores the override, nothing is counted. One with a length comes as messages: its end is seen so.
+        """
+        duplex = self.mode is BodyMode.FULL_DUPLEX_STREAMED
+        self._left = length
+        self._answer, tap = tapped(counting, duplex=duplex)
+        headers = headers if self._answer is None else (headers or HeaderMutation()).removing("content-length")
+        if length is None:
+            self.tap, self.lane = tap, Lane.TAP_ECHO if duplex else Lane.TAP
+        effects = in_pieces(self.mode, self._going_on(), headers)
+        self.mode = self.mode if duplex else BodyMode.STREAMED
+        return effects
 
     def _unread_lane(self, message: Headers) -> Lane:
         """Return who passes on a body that is not read. One with a length is counted here; event streams have none."""
@@ -373,20 +393,6 @@ class ResponseSide:
         """True if Envoy takes a mode from us; it does not where full duplex is configured."""
         return not self._early and self._request_mode is not BodyMode.FULL_DUPLEX_STREAMED
 
-    def _contract(self, message: Headers) -> HeaderMutation | None:
-        steering = self._memory.steering
-        if steering is None:
-            return None
-        ours, request_id = steering.response, self._memory.request_id
-        if told_already(ours, request_id, message.fields):
-            return None
-        spoofed = self._plan.control_headers(message.fields)
-        if spoofed:
-            # What an upstream says in our name is not passed on.
-            names = {REQUEST_ID, *(name for name, _ in ours)}
-            spoofed = tuple(name for name in spoofed if name not in names)
-        return HeaderMutation(ours, spoofed, ((REQUEST_ID, request_id),) if request_id else ())
-
     def _without_body(self) -> tuple[Proceed] | None:
         return without_body(self._going_on()) if self.mode in CAN_STOP and self._may_override else None
 
@@ -394,8 +400,3 @@ class ResponseSide:
         """The mode that the request's body is in, which an override has to say again."""
         mode = self._memory.request_mode
         return self._request_mode if mode is None else mode
-
-
-def _quotes(quoted: Quoted, fields: HeaderMap) -> bool:
-    """True if the credential stands in a header field."""
-    return quoted.found(b"\n".join([value for _, value in fields]))

@@ -29,7 +29,7 @@ from extproc.transaction.billing.cost import cost_of
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.intent import Intent
-from extproc.transaction.lanes import Lane
+from extproc.transaction.lanes import Lane, Tap
 from extproc.transaction.memory import Memory
 from extproc.transaction.plan import Plan
 from extproc.transaction.recording import record_of
@@ -87,6 +87,7 @@ class Transaction:
         "deadline",
         "request_lane",
         "response_lane",
+        "tap",
     )
 
     def __init__(self, plan: Plan, shared: Shared, now: float, configuration: bytes = b"") -> None:
@@ -104,6 +105,7 @@ class Transaction:
         self._waiting: dict[Side, list[Headers | Body | Trailers]] | None = None
         self.request_lane = Lane.READ
         self.response_lane = Lane.READ
+        self.tap: Tap | None = None
         self.deadline = now + plan.limits.request_timeout
 
     @property
@@ -293,7 +295,7 @@ class Transaction:
             if self._request.state is SideState.IDLE:
                 check_order(message)
             effects = response.headers(message, now)
-            self.response_lane = response.lane
+            self.response_lane, self.tap = response.lane, response.tap
             if response.alive is not None:
                 self.deadline = min(self.deadline, response.alive.due)
             if telling is not None and (response.state is not _OPEN or response.unread):
@@ -368,12 +370,14 @@ class Transaction:
         self._over = self._told = True
         if self._memory.opened is not None:
             note_closed(self._shared, self._memory)
+        unanswered = self._unanswered
         if self._memory.failure is None:
             if self._request.unproven or self._response.unproven:
                 self._memory.lacks(MisconfiguredError("mode_override"))
-            elif self._request.intent is Intent.READING or self._unanswered:
+            elif self._request.intent is Intent.READING or unanswered:
                 self._memory.unread()
         self._memory.conclude()
+        self._memory.count(unanswered=unanswered)
         if self._response.begun is not None and not self._memory.observed:
             self._response.settle(now)
         if (self._response.cut or self._memory.unfinished) and not self._memory.observed:

@@ -11,10 +11,11 @@ from extproc.apis.events.added import data_of
 from extproc.apis.registry import Registry
 from extproc.apis.usage import ReportedUsage
 from extproc.protocol.record import NO_USAGE, Usage
+from extproc.usage.marks import reports
+from extproc.usage.tally import EventTally
+from extproc.usage.totals import usage_of
 
 _decode: Final = msgspec.json.Decoder().decode
-_NULL: Final = (b":null", b": null")
-"""The bytes after the name if a provider reports nothing yet: OpenAI writes `"usage":null` into every chunk."""
 
 
 class UsageMeter:
@@ -22,25 +23,29 @@ class UsageMeter:
 
     One user at a time; to read an event or a body again changes nothing.
 
-    `name`: the API of the request, or empty. An event of another API's shape is read as that API's.
+    `name`: the API of the request, or empty. An event of another API's shape is read as that API's. `said`: gets every
+    event, for an estimate; None if there is none to be made. `reported` is the usage that was reported so far.
 
     Cost: a search of 0.1 us for an event that reports nothing, a parse of the JSON for one that does.
     """
 
-    __slots__ = ("_api", "_registry", "_reported")
+    __slots__ = ("_api", "_registry", "_said", "reported")
 
-    def __init__(self, registry: Registry, name: str) -> None:
+    def __init__(self, registry: Registry, name: str, said: EventTally | None = None) -> None:
         self._registry = registry
         self._api = registry.named(name)
-        self._reported: ReportedUsage | None = None
+        self._said = said
+        self.reported: ReportedUsage | None = None
 
     def event(self, event: StreamEvent) -> tuple[StreamEvent]:
         """Take what an event reports, and pass it. Streams report sums: what comes later replaces what came before."""
         api, dialect = self._api, event.dialect
         if dialect and (api is None or api.name != dialect):
             api = self._registry.named(dialect)
-        if api is not None and _reports(api, event.raw):
+        if api is not None and reports(api.usage_marks, event.raw):
             self._take(api, data_of(event.raw) or event.raw)
+        if self._said is not None:
+            self._said.feed(event.raw)
         return (event,)
 
     def finish(self) -> tuple[()]:
@@ -55,17 +60,7 @@ class UsageMeter:
     @property
     def total(self) -> Usage:
         """The counts of the record: cached tokens are among `input`, those of reasoning among `output`."""
-        if self._reported is None:
-            return NO_USAGE
-        counts = self._reported.inclusive()
-        return Usage(
-            counts.input_tokens,
-            counts.output_tokens,
-            counts.cached_input_tokens,
-            counts.reasoning_tokens,
-            counts.cache_creation_input_tokens,
-            source="provider",
-        )
+        return NO_USAGE if self.reported is None else usage_of(self.reported, "provider")
 
     def _take(self, api: Api, data: bytes) -> None:
         try:
@@ -74,16 +69,7 @@ class UsageMeter:
             return
         found = api.usage(value) if isinstance(value, Mapping) else None
         if found is not None:
-            self._reported = found if self._reported is None else self._reported.updated(found)
+            self.reported = found if self.reported is None else self.reported.updated(found)
 
     def __repr__(self) -> str:
         return f"UsageMeter({self.total})"
-
-
-def _reports(api: Api, raw: bytes) -> bool:
-    """True if a mark of the API stands in `raw` with anything but null behind it."""
-    for mark in api.usage_marks:
-        at = raw.find(mark)
-        if at >= 0 and (not raw.startswith(_NULL, at + len(mark)) or raw.find(mark, at + 1) >= 0):
-            return True
-    return False

@@ -36,6 +36,7 @@ _PATH: Final = (
     key(ProcessingResponse, "response_body"),
 )
 _CONTENT: Final = key(HttpBody, "body")
+_KEY: Final = _CONTENT[0]
 _NOTHING: Final = (b"", key(ProcessingRequest, "metadata_context") + b"\x00")
 """Bytes that may follow the body: Envoy names the metadata that it is configured to forward, even if there is none."""
 _ENCLOSED_MAX: Final = 2048
@@ -66,3 +67,22 @@ def echo(payload: bytes) -> bytes | None:
         head, content = enclose((payload[at:end],), *_PATH)
         return head + content
     return _ENCLOSED[size] + payload[at:end] if end <= len(payload) else None
+
+
+def content(payload: bytes) -> bytes | None:
+    """The bytes of the body in a piece; None for a piece that `echo` does not answer either, or an unusual one."""
+    if len(payload) < 5:
+        return None
+    size, at = payload[1], 2
+    if size > 0x7F:
+        size, at = size & 0x7F | payload[2] << 7, 3
+        if size > 0x3FFF:
+            return None
+    end = at + size
+    if payload[end:] not in _NOTHING or payload[at] != _KEY:
+        return None
+    inside, start = payload[at + 1], at + 2
+    if inside > 0x7F:
+        inside, start = inside & 0x7F | payload[start] << 7, start + 1
+    # With an end mark, the body's bytes end before the message does.
+    return payload[start:end] if start + inside == end else None

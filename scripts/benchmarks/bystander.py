@@ -80,6 +80,7 @@ def _p99(port: int, seconds: float) -> float:
 def _policy(fixed: int, _: int) -> str:
     return dedent(f"""
         version: 1
+        usage: {{from: none, metadata: null}}
         backends: [{{name: fixed, url: "http://127.0.0.1:{fixed}/v1", api: openai}}]
         models: [{{name: chat, targets: [{{backend: fixed}}]}}]
         pipelines:

@@ -30,6 +30,7 @@ from scripts.benchmarks.report import BenchError
 
 POLICY: Final = """
 version: 1
+usage: {from: none, metadata: null}
 backends: [{name: local, url: "http://127.0.0.1:9001/v1", api: openai}]
 models: [{name: chat, targets: [{backend: local}]}]
 pipelines:

@@ -109,6 +109,7 @@ def _rows(found: dict[str, list[float]]) -> list[Row]:
 def _policy(fixed: int, upstream: int) -> str:
     return dedent(f"""
         version: 1
+        usage: {{from: none, metadata: null}}
         backends:
           - {{name: fixed, url: "http://127.0.0.1:{fixed}/v1", api: openai}}
           - {{name: loud, url: "http://127.0.0.1:{upstream}/v1", api: openai}}

@@ -5,9 +5,11 @@ event of a stream; with another checkout beside it, in alternating rounds. Only 
 anything: what the kernel and the loop cost comes on top, and `scripts/bench transport` measures it.
 
 `request` and `event` are decided by a policy that decides nothing. `routed` is an exchange for a model with two targets
-and a fallback, whose response headers say how the backend is. With all rules: `prompt` has nothing to be found in
-it, `values` has five values that are masked, `json` is the prompt with a response that is read, `said` is an event of a
-streamed response with a piece of text.
+and a fallback, whose response headers say how the backend is; `plain` is such an exchange with its response,
+`counted` the same with its tokens counted. `passed` is an event of a stream that nobody reads, `metered` one of a
+stream that is read for its usage, and `edited` one of a stream from which the event with the usage is taken out. With
+all rules: `prompt` has nothing to be found in it, `values` has five values that are masked, `json` is the prompt with a
+response that is read, `said` is an event of a streamed response with a piece of text.
 """
 
 import argparse
@@ -42,6 +44,7 @@ version: 1
 backends: [{name: fixed, url: "http://127.0.0.1:9/v1", api: openai}]
 unknown_models: pass
 default_backend: none
+usage: {from: none, metadata: null}
 """
 """Decides nothing."""
 
@@ -55,8 +58,12 @@ models:
     targets: [{backend: north, model: large, weight: 80}, {backend: south, model: small, weight: 20}]
     fallback: [{backend: south, model: spare}]
 default_backend: none
+usage: {from: none, metadata: null}
 """
 """Two ways to serve a model, and one more."""
+
+METERED: Final = CHOOSING.replace("from: none", "from: processor")
+"""The same, and the tokens are counted. A checkout that knows no `usage` reads nothing for it."""
 
 RULES: Final = """
 pipelines:
@@ -125,6 +132,10 @@ class Home:
         except ImportError:  # a checkout in which the log was not the server's yet
             from extproc.telemetry import Log, Sink  # type: ignore[attr-defined,no-redef]  # noqa: PLC0415
 
+        from extproc.policy import Policy  # noqa: PLC0415
+
+        if "usage" not in Policy.model_fields:
+            policy = "".join(line for line in policy.splitlines(keepends=True) if not line.startswith("usage:"))
         # A checkout from before each class had a name of its own calls them so.
         self.limits = vars(limits)["ConnectionLimits" if hasattr(limits, "ConnectionLimits") else "Limits"]()
         self.runtime = Runtime(Plan.compile(loads(policy, "replay.yaml"), {}), Log(Sink("none")))
@@ -169,7 +180,8 @@ def messages(
         request_headers=asked, protocol_config=ProtocolConfiguration(request_body_mode=modes, response_body_mode=modes)
     )
     typed = {"content_type": kind} if kind else {}
-    answered = ProcessingRequest(response_headers=head(__status="200", content_length="283", **typed))
+    sized = {} if kind == STREAM else {"content_length": "283"}
+    answered = ProcessingRequest(response_headers=head(__status="200", **sized, **typed))
     answered.attributes["envoy.filters.http.ext_proc"].update({"response.code_details": "via_upstream"})
     bodies = [HttpBody(body=said, end_of_stream=True), HttpBody(body=answer, end_of_stream=kind != STREAM)]
     all_ = [first, ProcessingRequest(request_body=bodies[0]), answered, ProcessingRequest(response_body=bodies[1])]
@@ -208,9 +220,9 @@ def streams(begun: list[bytes], pieces: Callable[[int], Iterable[bytes]]) -> tup
     return start, [b"".join(map(partial(frame, 0, 0), ids, event)) for event in events]
 
 
-def chat(text: str) -> bytes:
+def chat(text: str, **more: Any) -> bytes:
     """A chat request."""
-    return json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}]}).encode()
+    return json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}], **more}).encode()
 
 
 def answered(text: str) -> bytes:
@@ -246,6 +258,13 @@ def subjects() -> Iterator[tuple[str, str, list[bytes], list[bytes], int]]:
     yield "event", POLICY, before, events, EVENTS
     routed = messages(said=chat("Hello"), kind="application/json")[:3]
     yield "routed", CHOOSING, [], list(exchanges(lambda _: routed, REQUESTS)), REQUESTS
+    counted = messages(said=chat("Hello"), answer=answered(prose(PROMPT, 1)), kind="application/json")
+    for name, policy in (("plain", CHOOSING), ("counted", METERED)):
+        yield name, policy, [], list(exchanges(lambda _: counted, REQUESTS)), REQUESTS
+    size = EVENTS // EVENTS_AT_ONCE * 5
+    for name, policy in (("passed", CHOOSING), ("metered", METERED), ("edited", METERED)):
+        begun = messages(said=chat("Hello", stream=name == "edited"), kind=STREAM)[:3]
+        yield name, policy, *streams(begun, lambda number: spoken(prose(size, number))), EVENTS
     asked = POLICY + RULES
     json_ = partial(messages, kind="application/json")
     prompts = list(exchanges(lambda number: json_(said=chat(prose(PROMPT, number)))[:3], INSPECTED))

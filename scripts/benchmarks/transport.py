@@ -221,6 +221,7 @@ def _policy(subject: Subject, fixed: int, upstream: int) -> str:
     """The policy that decides nothing; or one by which bodies are read and requests steered to `fixed`."""
     backends = f"""
         version: 1
+        usage: {{from: none, metadata: null}}
         backends:
           - {{name: fixed, url: "http://127.0.0.1:{fixed}/v1", api: openai}}
           - {{name: streaming, url: "http://127.0.0.1:{upstream}/v1", api: openai}}

@@ -44,6 +44,9 @@ VERSIONS: Final[tuple[Version, ...]] = ("http1", "http2")
 KEYS: Final = {"NORTH_KEY": "north-secret-1", "SOUTH_KEY": "south-secret-2", "CLAUDE_KEY": "claude-secret-3"}
 """The backends' credentials, by the environment variables that policies here name."""
 
+UNCOUNTED: Final = "\nusage: {from: none, metadata: null}\n"
+"""The line by which a policy reads nothing for its usage."""
+
 _ACTIVE: Final = "http.extproc.downstream_rq_active"
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 
@@ -190,7 +193,12 @@ def post(
 
 @contextmanager
 def site(policy: str, transport: str, *, workers: int = 1, environ: Mapping[str, str] | None = None) -> Iterator[Site]:
-    """Providers and a processor. `$name` in the policy is a provider's URL; nobody listens at `$nowhere`."""
+    """Providers and a processor. `$name` in the policy is a provider's URL; nobody listens at `$nowhere`.
+
+    Nobody counts tokens unless the policy says so: tests that are about other things see no response for that.
+    """
+    if "usage:" not in policy:
+        policy += UNCOUNTED
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="e2e-"))  # short, for a Unix socket's path has 108 bytes
         stack.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -31,6 +31,7 @@ pipelines:
 def plan(request: str = "", response: str = "", more: str = "") -> Plan:
     """A plan with these processors, each side as a policy writes it in brackets."""
     text = f"{BASE}  - {{name: p, request: [{request}], response: [{response}]{more}}}\nunfinished_streams: pass\n"
+    text += "usage: {from: none, metadata: null}\n"  # no response is seen for that
     return Plan.compile(loads(text, "policy.yaml"), {})
 
 

@@ -210,7 +210,9 @@ def test_any_cuts_give_the_same_bytes(cuts: list[int], pipeline: str) -> None:
 
 
 def test_a_policy_without_stages_asks_envoy_for_nothing_more() -> None:
-    none, staged, masking = plan(""), plan(STAGE), plan(STAGE + MASKING)
+    none, staged, masking = (
+        plan(f"usage: {{from: none, metadata: null}}\n{more}") for more in ("", STAGE, STAGE + MASKING)
+    )
     assert (none.needs.response_headers, none.needs.response_body) == (False, False)
     assert staged.needs.response_headers
     assert staged.needs.response_body

@@ -20,6 +20,7 @@ from extproc.server.health import PROCESS
 from extproc.server.log import Log, Sink
 from extproc.server.worker import Worker, running_worker
 from extproc.transaction import Lane, Plan, Shared
+from extproc.transaction.lanes import Tap
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue
 from extproc.wire.pb.processor_pb2 import HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse
 
@@ -54,6 +55,7 @@ class Decider:
         self.limit = plan.limits.open_exchanges
         self.deadline = now + 3600
         self.request_lane = self.response_lane = Lane.READ
+        self.tap: Tap | None = None
         self.path = ""
         self.told = 0
         _ = shared

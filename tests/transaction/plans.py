@@ -38,12 +38,19 @@ POLICY = """
       - {name: claude, targets: [{backend: claude, model: claude-sonnet}]}
       - {name: own-key, targets: [{backend: open, model: theirs}]}
 """
+UNCOUNTED = "\nusage: {from: none, metadata: null}\n"
+"""The line by which a policy reads nothing for its usage."""
+
 SECRETS = {"hosted": b"planted-hosted-key", "claude": b"planted-claude-key"}
 
 
 def plan(extra: str = "", **keys: bytes) -> Plan:
-    """The policy above with `extra` top-level lines, compiled. `keys`: other credentials than those above."""
-    return Plan.compile(loads(dedent(POLICY) + dedent(extra), "policy.yaml"), SECRETS | keys)
+    """The policy above with `extra` top-level lines, compiled. `keys`: other credentials than those above.
+
+    Nobody counts tokens unless `extra` says so: tests that are about other things see no response for that.
+    """
+    uncounted = "" if "usage:" in extra else UNCOUNTED
+    return Plan.compile(loads(dedent(POLICY) + dedent(extra) + uncounted, "policy.yaml"), SECRETS | keys)
 
 
 CREDENTIALS = tuple(credential_headers.CREDENTIALS)

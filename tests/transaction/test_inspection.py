@@ -31,6 +31,7 @@ CHAT = "/v1/chat/completions"
 DUPLEX = BodyMode.FULL_DUPLEX_STREAMED
 BASE = """
 version: 1
+usage: {from: none, metadata: null}
 backends: [{name: local, url: "http://127.0.0.1:9001/v1", api: openai}]
 models: [{name: chat, targets: [{backend: local, model: llama}]}]
 pipelines:

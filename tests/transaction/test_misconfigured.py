@@ -25,7 +25,7 @@ from extproc.transaction.steering.misconfigured import WHATS
 from extproc.transaction.transaction import PROOF_WITHIN
 from tests.gathered import gathered
 from tests.records import logged
-from tests.transaction.plans import POLICY, SECRETS
+from tests.transaction.plans import POLICY, SECRETS, UNCOUNTED
 
 NONE, STREAMED, BUFFERED, PARTIAL, DUPLEX, _ = BodyMode
 CHAT = "/v1/chat/completions"
@@ -37,7 +37,7 @@ STREAM = b'data: {"choices":[{"index":0,"delta":{"content":"say GB82WEST12345698
 
 
 def compiled(pipelines: str = "", extra: str = "") -> Plan:
-    text = dedent(POLICY) + dedent(extra) + (f"pipelines:\n{dedent(pipelines)}" if pipelines else "")
+    text = dedent(POLICY) + UNCOUNTED + dedent(extra) + (f"pipelines:\n{dedent(pipelines)}" if pipelines else "")
     return Plan.compile(loads(text, "policy.yaml"), SECRETS)
 
 

@@ -22,6 +22,7 @@ from tests.seams.playing import CHAT, JSON, played
 
 BASE = """
 version: 1
+usage: {from: none, metadata: null}
 backends:
   - {name: big, url: "http://127.0.0.1:1/v1", api: openai, sealed_by: ours}
   - {name: small, url: "http://127.0.0.1:2/v1", api: openai, sealed_by: ours}

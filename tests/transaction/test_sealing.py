@@ -27,6 +27,7 @@ from tests.sealing import DIALECTS, PATHS, Dialect, SealingProvider, seen
 
 POLICY: Final = """
     version: 1
+    usage: {from: none, metadata: null}
     backends:
       - {name: north, url: "http://127.0.0.1:9001/v1", api: openai}
       - {name: south, url: "http://127.0.0.1:9002/v1", api: openai}

@@ -20,7 +20,7 @@ from extproc.transaction import Plan, Shared
 from extproc.transaction.recording import RECORDED_TEXT
 from extproc.transaction.requests.opening import OPENED_BYTES, OUTLINED_BYTES, Opening
 from tests.records import logged
-from tests.transaction.plans import POLICY, SECRETS
+from tests.transaction.plans import POLICY, SECRETS, UNCOUNTED
 
 CHAT = "/v1/chat/completions"
 JSON = ("content-type", b"application/json")
@@ -62,7 +62,7 @@ class Toy:
         return sum(len(tools) for tools in view.outline.every("tools"))
 
     def plan(self, extra: str) -> Plan:
-        text = dedent(POLICY) + extra
+        text = dedent(POLICY) + UNCOUNTED + extra
         return Plan.compile(loads(text, signals=self.registry.vocabulary), SECRETS, self.registry)
 
 

@@ -18,6 +18,7 @@ MESSAGES: Final = Api(
     scribe=MessageEvents,
     usage=usage.usage,
     usage_marks=usage.MARKS,
+    said=usage.SAID,
     role_of=anthropic.role_of,
     asked=asked.read_asked,
     reply=replies.read_reply,

@@ -42,6 +42,7 @@ COHERE: Final = Api(
     events=ApiEvents(events.known, events.read),
     usage=usage.usage,
     usage_marks=usage.MARKS,
+    said=usage.SAID,
     role_of=_role_of,
     asked=_asked,
     reply=replies.read_reply,

@@ -7,6 +7,9 @@ from extproc.apis.usage import ReportedUsage, inside, reported, tokens
 MARKS = (b'"usage"', b'"meta"')
 """Bytes of an event that reports usage."""
 
+SAID = (b"text", b"thinking", b"tool_plan", b"arguments")
+"""Members in which the model's own text stands."""
+
 _PLACES = (("usage",), ("delta", "usage"), ("meta",), ("response", "meta"))
 """Places of the counts: in a body and in the last event of version 2, then the same in version 1."""
 

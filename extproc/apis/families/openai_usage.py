@@ -7,12 +7,15 @@ from extproc.apis.usage import ReportedUsage, inside, reported, tokens
 MARKS = (b'"usage"',)
 """Bytes of an event that reports usage."""
 
+SAID = (b"content", b"reasoning_content", b"reasoning", b"arguments", b"refusal")
+"""Members of a chat's response in which the model's own text stands."""
+
 
 def usage(value: Mapping[str, object]) -> ReportedUsage | None:
     """Return the usage in a chunk or a body. Groq has it in a member of its own, too.
 
-    DeepSeek names the cached tokens otherwise. xAI does not count reasoning among the tokens of the completion, and
-    only the total shows that.
+    DeepSeek names the cached tokens otherwise; OpenRouter has those that were written to a cache. xAI does not count
+    reasoning among the tokens of the completion, and only the total shows that.
     """
     counts = inside(value, "usage") or inside(value, "x_groq", "usage")
     prompt, completion = tokens(counts, "prompt_tokens"), tokens(counts, "completion_tokens")
@@ -24,8 +27,10 @@ def usage(value: Mapping[str, object]) -> ReportedUsage | None:
             prompt,
             completion,
             tokens(counts, "prompt_cache_hit_tokens") if cached is None else cached,
-            None,
+            tokens(counts, "prompt_tokens_details", "cache_write_tokens"),
             reasoning,
             reasoning_inside=not beside,
+            input_audio_tokens=tokens(counts, "prompt_tokens_details", "audio_tokens"),
+            output_audio_tokens=tokens(counts, "completion_tokens_details", "audio_tokens"),
         )
     )

@@ -34,6 +34,7 @@ GEMINI: Final = Api(
     events=ApiEvents(events.known, events.read, by_reason=True, over=events.is_over),
     usage=usage.usage,
     usage_marks=usage.MARKS,
+    said=usage.SAID,
     role_of=roles.role_of,
     asked=asked.read_asked,
     reply=replies.read_reply,

@@ -6,6 +6,7 @@ from typing import Final
 from extproc.apis.api import Api, ApiEvents
 from extproc.apis.families import openai_asked, openai_chunks, openai_replies, openai_usage
 from extproc.apis.families.openai_chunk_writer import Chunks
+from extproc.apis.families.openai_stream_options import ask_usage
 from extproc.apis.openai_chat import sealed
 from extproc.apis.roles import KeyPath, PassageRole, at, in_message
 from extproc.payload import sse
@@ -43,6 +44,8 @@ CHAT: Final = Api(
     scribe=partial(Chunks, empty={"delta": {}}),
     usage=openai_usage.usage,
     usage_marks=openai_usage.MARKS,
+    said=openai_usage.SAID,
+    ask_usage=ask_usage,
     role_of=_role_of,
     asked=openai_asked.read_asked,
     reply=openai_replies.read_reply,

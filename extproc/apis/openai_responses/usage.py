@@ -7,6 +7,12 @@ from extproc.apis.usage import ReportedUsage, inside, reported, tokens
 MARKS = (b'"usage"',)
 """Bytes of an event that reports usage."""
 
+SAID = (b"delta",)
+"""The member of a stream's events in which the model's own text stands; later events repeat it elsewhere."""
+
+SAID_WHOLE = (b"text", b"arguments", b"refusal")
+"""The same of a response that is no stream."""
+
 
 def usage(value: Mapping[str, object]) -> ReportedUsage | None:
     """Return the usage in an event or a body.
@@ -22,5 +28,13 @@ def usage(value: Mapping[str, object]) -> ReportedUsage | None:
             tokens(counts, "input_tokens_details", "cached_tokens"),
             None,
             tokens(counts, "output_tokens_details", "reasoning_tokens"),
+            input_audio_tokens=_audio(counts, "input"),
+            output_audio_tokens=_audio(counts, "output"),
         )
     )
+
+
+def _audio(counts: Mapping[str, object], side: str) -> int | None:
+    """Return the tokens of audio: transcriptions and realtime responses write the details' name in the singular."""
+    found = tokens(counts, f"{side}_tokens_details", "audio_tokens")
+    return tokens(counts, f"{side}_token_details", "audio_tokens") if found is None else found

@@ -197,9 +197,10 @@ def _modes(setting: Setting) -> Json:
 def _response_modes(setting: Setting) -> Json:
     reads = setting.needs.response_body or setting.needs.errors
     # In full-duplex no override is taken, so that an error's body is seen only if every body is.
-    streams = setting.profile == "full-duplex" and reads
+    streams = setting.profile == "full-duplex" and (reads or setting.needs.metered)
     # BUFFERED and not NONE: the processor asks for streams, and not for what it does not read, by an override. Envoy
-    # does not say whether it takes one, and from NONE one that it ignores would let a response pass unread.
+    # does not say whether it takes one, and from NONE one that it ignores would let a response pass unread. What is
+    # read for its usage alone is asked for from NONE.
     buffers = setting.profile == "buffered" and reads
     return {
         "response_header_mode": "SEND" if setting.reads_response else "SKIP",

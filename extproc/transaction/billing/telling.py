@@ -64,6 +64,7 @@ class UsageTelling:
 
     def _carried(self, effect: _Carrier, now: float, *, unserved: bool = False) -> _Carrier:
         memory = self._memory
+        memory.count()
         memory.cost = cost_of(self._prices, memory)
         made = self._made(memory, memory.cost, now, unserved)
         metadata: Metadata = made if effect.metadata is None else _joined(effect.metadata, made)

@@ -21,6 +21,7 @@ from extproc.routing.narrowing import ContextExceededError, UnroutedError
 from extproc.routing.residency import ResidencyError
 from extproc.routing.selection import NO_SIGNALS, select
 from extproc.transaction.answers import PASS_REQUEST_BODY, PASS_REQUEST_TRAILERS, Effects
+from extproc.transaction.counting.asking import usage_edit
 from extproc.transaction.memory import Memory
 from extproc.transaction.plan import Plan
 from extproc.transaction.requests.confining import check_region
@@ -106,6 +107,10 @@ def route(
     model = _checked(plan, choice, asked.model)
     if asked.model_span is not None and model != asked.model:  # a model in the path is changed there, with the path
         edits.append((*asked.model_span, encode(model)))
+    if asked.stream and memory.counting is not None:
+        asks = usage_edit(plan, memory, choice, body, asked)
+        if asks is not None:
+            edits.append(asks)
     if edits:
         changed = applied(body, edits)
     once = coded or not memory.known or (sealing is not None and sealing.passes_on(sealed, turn))

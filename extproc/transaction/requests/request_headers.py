@@ -17,6 +17,7 @@ from extproc.signals.registry import Signals
 from extproc.signals.view import RequestView
 from extproc.transaction.answers import answer
 from extproc.transaction.auditing.settings import unaudited
+from extproc.transaction.counting.exchange_usage import ExchangeUsage
 from extproc.transaction.findings import Findings
 from extproc.transaction.mcp.requests import begin, passage_mcp
 from extproc.transaction.memory import Memory
@@ -98,6 +99,9 @@ def admit(plan: Plan, shared: Shared, memory: Memory, config: ProtocolConfig, me
     claimed = claim.claimed is not None and (method not in READ_ONLY or upgrades(fields))
     if claim.mcp is not None:
         memory.claimed = claim.claimed
+    elif plan.meters:
+        api = claim.claimed.api if claimed and claim.claimed is not None else None
+        memory.counting = ExchangeUsage(api)
     route_name = _begin_signals(plan, memory, message)
     if claim.pipelines:
         _take_pipeline(plan, shared, memory, config, message, route_name)

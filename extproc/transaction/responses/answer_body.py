@@ -9,7 +9,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from extproc import apis
 from extproc.inspection.judge import Job
 from extproc.inspection.verdict import Blocked
 from extproc.payload.encodings import codings as encodings
@@ -33,7 +32,6 @@ from extproc.transaction.responses.staging import refused, unstaged
 from extproc.transaction.responses.unfinished import added_to, unfinished_in
 from extproc.transaction.responses.work import ResponseWork, Unread, Whole
 from extproc.transaction.shared import Shared
-from extproc.usage import UsageMeter
 
 _RESPONSE: Final = Side.RESPONSE
 
@@ -198,7 +196,7 @@ def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes, 
     kind, codings, staging = how.kind, how.codings, findings.staging if how.staged else None
     pipeline, stage = findings.pipeline, findings.pipeline.response
     values, dialect = memory.signal_values(), spoken(memory, findings)
-    usage = UsageMeter(apis.current(), dialect)
+    usage = None if memory.counting is None else memory.counting.metering(dialect)
     job = Job(
         pipeline.name,
         stage,
@@ -216,7 +214,11 @@ def response_work(memory: Memory, findings: Findings, how: Wanted, body: bytes, 
         streamed=None
         if not codings and body.startswith(b"{") and b"\n" not in body
         else partial(
-            streamed, dialect=dialect, stages=(usage,), staging=staging, keys=pipeline.keys if memory.quoted else None
+            streamed,
+            dialect=dialect,
+            stages=() if usage is None else (usage,),
+            staging=staging,
+            keys=pipeline.keys if memory.quoted else None,
         ),
     )
     if staging is None:
@@ -309,7 +311,7 @@ class WholeAnswer:
             self._unstaged(result.reason)
             return self._pass_unread()
         assert isinstance(result, Whole), "a whole body is judged, or was not read"
-        verdict, self._memory.usage = result.verdict, result.usage
+        verdict = result.verdict
         findings.take(verdict)
         if verdict.blocked is not None:
             raise refused(self._memory, findings.refusal(verdict.blocked))

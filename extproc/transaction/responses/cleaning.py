@@ -9,6 +9,7 @@ from extproc.payload.fieldvalue import parse
 from extproc.pipe.pipe import AnswerPipe
 from extproc.protocol.errors import ClientError
 from extproc.routing.quoted import Quoted, QuotedInPieces
+from extproc.transaction.counting.last_edits import LastEdits, in_turn
 from extproc.transaction.findings import Findings
 from extproc.transaction.memory import Memory
 from extproc.transaction.responses.answer_body import Wanted, spoken
@@ -56,7 +57,7 @@ class DecodedResponse:
 
     __slots__ = ("_decoder", "_inner", "_lost")
 
-    def __init__(self, inner: CleanedStream | QuotedInPieces, decoder: Decoder, lost: ClientError) -> None:
+    def __init__(self, inner: LastEdits, decoder: Decoder, lost: ClientError) -> None:
         self._inner = inner
         self._decoder = decoder
         self._lost = lost
@@ -74,16 +75,18 @@ class DecodedResponse:
         return self._inner.finish()
 
 
-def cleaning(
-    memory: Memory, findings: Findings, how: Wanted, ratio: int
-) -> CleanedStream | QuotedInPieces | DecodedResponse | None:
-    """Return what takes our credential out of a response that passes as it comes; None if there is none to be found."""
+def cleaning(memory: Memory, findings: Findings, how: Wanted, ratio: int) -> LastEdits | None:
+    """Return what takes our credential, and an event that the client did not ask for, out of a response as it passes.
+
+    None if there is nothing to be taken out. An event that is encoded stays, unless it is decoded for the credential.
+    """
     quoted, keys = memory.quoted, findings.pipeline.keys
     if quoted is None:
-        return None
-    inner: CleanedStream | QuotedInPieces = QuotedInPieces(quoted)
+        return None if how.codings else in_turn((), memory.counting)
+    cleaned: LastEdits = QuotedInPieces(quoted)
     if keys is not None and parse(how.kind).value == "text/event-stream":
-        inner = CleanedStream(quoted, keys, spoken(memory, findings))
-    if not how.codings:
+        cleaned = CleanedStream(quoted, keys, spoken(memory, findings))
+    inner = in_turn((cleaned,), memory.counting)
+    if inner is None or not how.codings:
         return inner
     return DecodedResponse(inner, Decoder(how.codings, None, ratio=min(ratio, WATCHED_RATIO)), memory.withheld())

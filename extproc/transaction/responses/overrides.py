@@ -2,14 +2,15 @@
 
 from typing import Final
 
-from extproc.protocol.effects import Phase, Proceed
+from extproc.protocol.effects import HeaderMutation, Phase, Proceed
 from extproc.protocol.messages import Side
 from extproc.protocol.modes import BodyMode, ModeOverride, SendMode
+from extproc.transaction.answers import PASS_RESPONSE_HEADERS, Effects
 
 CAN_STOP: Final = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
 """Modes that an override may end; Envoy ignores one where full duplex is configured."""
 
-_PIECES: Final = (BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED)
+PIECES: Final = (BodyMode.STREAMED, BodyMode.FULL_DUPLEX_STREAMED)
 """Modes in which trailers may come behind the last piece, which has no end mark then."""
 
 _STOP: Final = tuple(
@@ -24,5 +25,19 @@ def without_body(request: BodyMode) -> tuple[Proceed]:
 
 def override(request: BodyMode, response: BodyMode) -> ModeOverride:
     """Return the override to another mode of the response's body. `request` as above."""
-    trailers = SendMode.SEND if response in _PIECES else SendMode.DEFAULT
+    trailers = SendMode.SEND if response in PIECES else SendMode.DEFAULT
     return ModeOverride(request, response, response_trailers=trailers)
+
+
+_SHOWN: Final = tuple(
+    (Proceed(Side.RESPONSE, Phase.HEADERS, modes=override(mode, BodyMode.STREAMED), lasting=True),) for mode in BodyMode
+)
+
+
+def in_pieces(mode: BodyMode, request: BodyMode, headers: HeaderMutation | None) -> Effects:
+    """Return the reply that has the body shown in pieces, which is in `mode` so far. `request` as above."""
+    if mode in PIECES:
+        return PASS_RESPONSE_HEADERS if headers is None else (Proceed(Side.RESPONSE, Phase.HEADERS, headers),)
+    if headers is None:
+        return _SHOWN[request]
+    return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=override(request, BodyMode.STREAMED)),)

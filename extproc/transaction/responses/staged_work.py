@@ -42,8 +42,9 @@ class StagedWork(ResponseWork, frozen=True):
 
     def _known(self, plain: bytes, verdict: Verdict) -> Whole:
         """The result if nobody has to judge what the stages came to."""
-        self.usage.body(plain)
-        return Whole(plain, verdict, self.usage.total)
+        if self.usage is not None:
+            self.usage.body(plain)
+        return Whole(plain, verdict)
 
     def given_up(self, reason: str) -> "Whole | ResponseWork":
         """Return what becomes of the body when no result came. It goes on as it came only if all stages allow that."""

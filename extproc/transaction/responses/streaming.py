@@ -19,7 +19,6 @@ from extproc.transaction.held import Held
 from extproc.transaction.memory import Memory
 from extproc.transaction.responses.answer_body import Room, Wanted, spoken
 from extproc.transaction.responses.keepalive import silenced
-from extproc.usage import UsageMeter
 
 STREAM_INLINE_STEPS: Final = 1000
 """Steps of a meter, about a millisecond, that a piece of a stream may take between two messages. If one took more after
@@ -98,7 +97,6 @@ class StreamJudge:
         "_memory",
         "_timeout",
         "_told",
-        "_usage",
         "_watches",
         "stream",
     )
@@ -119,7 +117,7 @@ class StreamJudge:
         self._findings = findings
         self._watches = watches
         dialect = spoken(memory, findings)
-        self._usage = UsageMeter(apis.current(), dialect)
+        usage = None if memory.counting is None else memory.counting.metering(dialect)
         self._timeout = (SHARE if watches else 1.0) * (PIECE_TIMEOUT if stage is None else stage.timeout)
         self._costly = 0  # pieces that are handed out yet, because one before them took long
         self._told = False
@@ -135,7 +133,7 @@ class StreamJudge:
             ratio=ratio,
             name=findings.pipeline.name,
             details=findings.details,
-            stages=(self._usage,),
+            stages=() if usage is None else (usage,),
             writer=writer,
             unfinished=unfinished,
             staging=findings.staging,
@@ -187,7 +185,6 @@ class StreamJudge:
         if self._told:
             return
         self._told = True
-        self._memory.usage = self._usage.total
         self._memory.unfinished = bool(self.stream.ending.added)
         findings = self._findings
         findings.take(self._before or self._now())

@@ -284,7 +284,6 @@ class WatchedBody(WatchedAnswer):
         findings = self._findings
         match result:
             case Whole():
-                self._memory.usage = result.usage
                 findings.take(result.verdict)
             case Unread(reason="size"):
                 oversize(findings)

@@ -10,7 +10,6 @@ from extproc.inspection.judgement import Judgement
 from extproc.inspection.verdict import Verdict
 from extproc.payload.encodings import codings as encodings
 from extproc.protocol.meter import Meter, SpentError
-from extproc.protocol.record import NO_USAGE, Usage
 from extproc.protocol.work import WorkResult
 from extproc.transaction.responses.pending import (
     INLINE_BYTES,
@@ -30,11 +29,10 @@ class Unread(WorkResult, frozen=True):
 
 
 class Whole(WorkResult, frozen=True):
-    """The verdict on a body: `plain` is what was judged, `usage` the tokens that it reports."""
+    """The verdict on a body: `plain` is what was judged."""
 
     plain: bytes
     verdict: Verdict
-    usage: Usage = NO_USAGE
 
     def __repr__(self) -> str:
         return f"Whole({self.verdict})"
@@ -44,7 +42,7 @@ class ResponseWork(Struct, frozen=True):
     """The work on one body. `job` judges it; where it has `codings`, `job` gets it once these are undone.
 
     `limit` is how large it may become by that, `ratio` how many times as large. `usage` reads the tokens that it
-    reports.
+    reports; None if somebody else does.
     """
 
     job: Job
@@ -52,7 +50,7 @@ class ResponseWork(Struct, frozen=True):
     codings: tuple[str, ...]
     limit: int
     ratio: int
-    usage: UsageMeter
+    usage: UsageMeter | None
 
     @property
     def name(self) -> str:
@@ -94,11 +92,11 @@ class ResponseWork(Struct, frozen=True):
 
     def _judged(self, plain: bytes, job: Job, meter: Meter | None) -> "Whole | PendingJudgement[Whole]":
         result = job.run(meter)
-        self.usage.body(plain)
-        usage = self.usage.total
+        if self.usage is not None:
+            self.usage.body(plain)
         if isinstance(result, Judgement):
-            return PendingJudgement(result, lambda verdict: Whole(plain, verdict, usage))
-        return Whole(plain, result, usage)
+            return PendingJudgement(result, lambda verdict: Whole(plain, verdict))
+        return Whole(plain, result)
 
     def given_up(self, reason: str) -> "Whole | ResponseWork":
         """Return what becomes of the body when no result came: one, or work for those who are left."""

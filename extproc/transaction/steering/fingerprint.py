@@ -60,6 +60,7 @@ def demands(policy: Policy, needs: "Needs") -> Demands:
         "the header fields that conditions read": sorted(needs.fields),
         "the route's name": needs.route_name,
         "responses": [needs.response_headers, needs.response_body, needs.errors],
+        **({"usage": needs.metered} if needs.metered else {}),
         "trailers of requests": policy.request_trailers,
         **({} if policy.tenants is None else {"who is calling": _calling(policy.tenants, needs)}),
         **({"the endpoint pools": [[each.name, *each.backends] for each in pools]} if pools else {}),

@@ -19,7 +19,7 @@ from extproc.protocol.modes import BodyMode
 from extproc.protocol.record import AttemptRecord
 from extproc.routing.table import Destination
 from extproc.transaction.answers import NOTHING, PASS, Effects, rejection
-from extproc.transaction.lanes import Lane
+from extproc.transaction.lanes import Lane, Tap
 from extproc.transaction.memory import request_id_of
 from extproc.transaction.plan import Plan
 from extproc.transaction.steering.misconfigured import MisconfiguredError, mistaken
@@ -66,6 +66,7 @@ class UpstreamRequest(ABC, Generic[T]):
         "deadline",
         "request_lane",
         "response_lane",
+        "tap",
     )
 
     mark: ClassVar[bytes]
@@ -81,6 +82,7 @@ class UpstreamRequest(ABC, Generic[T]):
         self._over = False
         self.deadline = now + plan.limits.request_timeout
         self.request_lane = self.response_lane = Lane.READ
+        self.tap: Tap | None = None
 
     def receive(self, message: Message, now: float) -> Effects:
         """Return what is to be done about `message`. Raises ProtocolViolation."""

@@ -1,0 +1,54 @@
+"""Usage at the end of JSON of which only the last bytes are at hand, or need be decoded."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from extproc.apis.api import Api
+from extproc.apis.usage import ReportedUsage
+
+_decode: Final = msgspec.json.Decoder().decode
+_WHITE: Final = b" \t\r\n"
+
+TRIES: Final = 8
+"""Places of a mark that are tried, from the last one on: arguments of a tool's call may have members of that name."""
+
+
+def tail_usage(api: Api, tail: bytes) -> ReportedUsage | None:
+    """Return the usage that stands among the last members of a JSON document; None if none does.
+
+    From a member on, the bytes to the end are an object without its beginning. They are valid JSON with a brace put
+    before them only if the member is one of the document itself, or with one brace at the end taken away, if it is one
+    of an object in it. So no member deep in the document is taken for the provider's report. A document may be the
+    last one of an array.
+    """
+    text = tail.rstrip(_WHITE)
+    if text.endswith(b"]"):
+        text = text[:-1].rstrip(_WHITE)
+    for mark in api.usage_marks:
+        at = len(text)
+        for _ in range(TRIES):
+            at = text.rfind(mark, 0, at)
+            if at < 0:
+                break
+            found = _at(api, text[at:])
+            if found is not None:
+                return found
+    return None
+
+
+def _at(api: Api, members: bytes) -> ReportedUsage | None:
+    value = _object(members)
+    if value is None and members.endswith(b"}"):
+        inner = _object(members[:-1])
+        value = None if inner is None else {"response": inner, "message": inner}
+    return None if value is None else api.usage(value)
+
+
+def _object(members: bytes) -> Mapping[str, object] | None:
+    try:
+        value = _decode(b"{" + members)
+    except (ValueError, RecursionError):  # msgspec's errors are of the former kind
+        return None
+    return value if isinstance(value, Mapping) else None
