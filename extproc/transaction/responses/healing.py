@@ -19,11 +19,11 @@ _MESSAGE: Final = "message"
 _WORDS: Final = frozenset(
     re.findall(
         r"[a-z_'-]+",
-        """a again allowed and are at available be but by can completion configured contains context count decrease
-        exceed exceeds for from functions has have however in increasing input is it least length limit long maximum max_tokens
-        messages model's most new_tokens number of only or output prompt provided reduce request requested resulted
-        server shorten size supports than that the this to token tokens too total try tokenized up was were which window
-        with you your please""",
+        """a again allowed and are at available be but by can completion configured contains context count
+        decrease exceed exceeds for from functions has have however in increasing input is it least length
+        limit long maximum max_tokens messages model's most new_tokens number of only or output prompt
+        provided reduce request requested resulted server shorten size supports than that the this to token
+        tokens too total try tokenized up was were which window with you your please""",
     )
 )
 """The words of such messages. One with any other word is no such error: nothing of what a user or a model said can
