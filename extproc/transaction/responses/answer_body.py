@@ -23,9 +23,10 @@ from extproc.protocol.work import WorkResult
 from extproc.transaction.answers import NOTHING, PASS_RESPONSE_BODY, PASS_RESPONSE_TRAILERS, Effects
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
-from extproc.transaction.memory import Memory
+from extproc.transaction.memory import ERROR, Memory
 from extproc.transaction.requests.admission import DENSE, exceeds
 from extproc.transaction.requests.onward import pieces
+from extproc.transaction.responses.healing import heals
 from extproc.transaction.responses.pending import PendingJudgement
 from extproc.transaction.responses.staged_work import StagedWork
 from extproc.transaction.responses.staging import refused, unstaged
@@ -333,6 +334,9 @@ class WholeAnswer:
         if not body:
             # There is nothing to read, whatever it is said to be.
             return self._go_on(self._added_to(b"") or None)
+        if self._heals(body):
+            onward = self._memory.cleaned_whole(body)
+            return self._go_on(None if onward is body else onward)
         work = response_work(self._memory, self._findings, self._how, body, self._ratio)
         result = work.at_once()
         if result is not None and not isinstance(result, PendingJudgement):
@@ -340,6 +344,11 @@ class WholeAnswer:
         if not self._has_room(self._size - self._holding.size):
             return self._go_on(None)
         return self._memory.handed.order(_RESPONSE, result or work, now)
+
+    def _heals(self, body: bytes) -> bool:
+        """True for an error that goes on as it came, since clients parse it."""
+        status, plain = self._memory.status, not self._how.codings and self._findings.staging is None
+        return plain and status is not None and status >= ERROR and heals(body, self._how.kind)
 
     def _added_to(self, body: bytes) -> bytes:
         """Return what ends a stream that its backend ended too soon."""
