@@ -17,7 +17,7 @@ from extproc.server.guards.certificates import unusable_certificates
 from extproc.server.policies import ActivePolicy, Sealed, copied
 from extproc.server.price_list import listed_prices
 from extproc.server.reloads.seen import RecordedReading, seen_as
-from extproc.server.state.installed import unusable_state
+from extproc.server.state.keeper import unusable_state
 from extproc.transaction import Plan
 from extproc.transaction.prepared import PreparedPolicy, prepare
 

@@ -1,10 +1,12 @@
 """The state of budgets of one worker, opened only for a policy that has any."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from extproc.policy import Policy, Unusable
 from extproc.policy.redis_state import RedisAccess
 from extproc.policy.state import State
 from extproc.protocol.errors import ServeError
@@ -14,6 +16,16 @@ if TYPE_CHECKING:
     from extproc.server.state.redis.ledger import RedisLedger
 
 OPENING: Final = "extproc.server.state.opening"
+
+PROTOCOL: Final = "hiredis"
+"""The package that speaks Redis's protocol: the extra `redis`."""
+
+
+def unusable_state(policy: Policy) -> Iterator[Unusable]:
+    """Yield the state that cannot be used here, because a package is missing."""
+    if policy.state.redis is not None and find_spec(PROTOCOL) is None:
+        mend = 'install the extra `redis`: pip install "envoy-extproc[redis]"'
+        yield Unusable(("state", "redis"), f"the package {PROTOCOL} is not installed", mend)
 
 
 class LedgerKeeper:
