@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from extproc.policy.address import Address
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, listed, meant
-from extproc.policy.budget_notes import budget_notes
+from extproc.policy.budget_notes import budget_notes, state_notes
 from extproc.policy.choice_notes import finding_notes, residency_notes, strategy_notes
 from extproc.policy.comparison_notes import comparison_notes
 from extproc.policy.keepalive_notes import keepalive_notes
@@ -17,7 +17,6 @@ from extproc.policy.parts import conditions_of
 from extproc.policy.pipelines import Match, Pipeline
 from extproc.policy.retry_notes import retry_notes
 from extproc.policy.signals import HEADERS, INTENT
-from extproc.policy.state_notes import state_notes
 from extproc.policy.tenant_notes import tenant_notes
 from extproc.policy.virtual import Target, VirtualModel
 

@@ -1,8 +1,10 @@
 """Notes on budgets: requests that they do not tell apart, do not see, or forget."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Final
 
+from extproc.policy.address import is_ip
 from extproc.policy.base import Loc, meant
 from extproc.policy.budgets import Budget
 from extproc.policy.model import Policy
@@ -24,7 +26,7 @@ def budget_notes(policy: Policy) -> Iterator[tuple[Loc, str, str]]:
         )
         yield ("budgets",), message, "write `default_backend: none`, or mean it"
     forgotten = [each.name for each in policy.budgets if each.window == "month" or (each.window or 0) >= LONG]
-    if forgotten and policy.state.memory.file is None:
+    if forgotten and policy.state.memory.file is None and policy.state.redis is None:
         message = f"what was spent of {forgotten[0]} is forgotten when the program ends"
         yield ("state",), message, "write state: {memory: {file: /var/lib/extproc/budgets}}, or mean it"
     if policy.usage is not None and policy.usage.source != "processor":
@@ -55,3 +57,19 @@ def _subjects(policy: Policy, place: Loc, budget: Budget) -> Iterator[tuple[Loc,
         for name in budget.limits:
             if name not in names:
                 yield (*place, "limits", name), f"there is no model {name}", meant(name, names)
+
+
+def state_notes(policy: Policy) -> Iterator[tuple[Loc, str, str]]:
+    """Yield each note: its place, what looks wrong, and the fix."""
+    redis = policy.state.redis
+    if redis is None or redis.password is None:
+        return
+    address = redis.address
+    near = (
+        bool(address.path)
+        or address.host == "localhost"
+        or (is_ip(address.host) and ip_address(address.host).is_loopback)
+    )
+    if not address.secure and not near:
+        message = "this password goes over the network in clear text"
+        yield ("state", "redis", "password"), message, "use rediss:// in `url` if you can"

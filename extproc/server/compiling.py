@@ -17,6 +17,7 @@ from extproc.server.guards.certificates import unusable_certificates
 from extproc.server.policies import ActivePolicy, Sealed, copied
 from extproc.server.price_list import listed_prices
 from extproc.server.reloads.seen import RecordedReading, seen_as
+from extproc.server.state.keeper import unusable_state
 from extproc.transaction import Plan
 from extproc.transaction.prepared import PreparedPolicy, prepare
 
@@ -71,6 +72,7 @@ def prepared_policy(
         # Only who keeps a record needs to know of its keys.
         wrong += import_module("extproc.server.audit.keys").unusable_keys(policy, prepared.secrets)
     wrong += unusable_collector(policy, prepared.secrets)
+    wrong += unusable_state(policy)
     if wrong:
         raise draft.refusal(wrong)
     return prepared

@@ -36,6 +36,11 @@ def key_notes(policy: Policy, ring: KeyRing | None, now: float) -> Iterator[Unus
         yield Unusable(
             _PLACE, f"these keys name models that the policy does not have: {_some(lost)}", "check the names"
         )
+    per_key = {each.name for each in policy.budgets if each.per == "key"}
+    vain = [each.id for each in good if each.budgets.keys() - per_key]
+    if vain:
+        message = f"these keys have limits of budgets that no `per: key` budget of the policy has: {_some(vain)}"
+        yield Unusable(_PLACE, message, "check the names, or add the budget")
     if policy.default_backend not in {None, NO_BACKEND} and any(each.models is not None for each in good):
         message = (
             "on paths of no API (images, speech, batches) a key's models do not hold: nobody reads what is asked for"

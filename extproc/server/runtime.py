@@ -131,8 +131,8 @@ class Runtime:
         self.audit: AuditWriter | None = None
         """Takes records for the audit record; None if the policy keeps none."""
         self.shared = Shared(start)
-        self._ledger = LedgerKeeper(self.shared, place)
-        self._ledger.open(plan)
+        self.ledgers = LedgerKeeper(self.shared, place, clock)
+        self.ledgers.open(plan)
         self.health = WorkerHealth()
         self.metrics = Metrics()
         self.messages = self.metrics.counter(MESSAGES)
@@ -303,7 +303,7 @@ class Runtime:
         self.recent.retire(self.plan, self.clock())
         self.plan = plan
         self.watch.take(plan.limits)
-        problem = self._ledger.renew(plan)
+        problem = self.ledgers.renew(plan)
         if problem is not None:
             self.log.event("budget_state_failed", {"problem": problem})
         self._counts.rename(label_names(plan.policy))

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from extproc import __version__
 from extproc.policy.collector import collector_of
+from extproc.policy.redis_state import redis_access
 from extproc.protocol.errors import ServeError
 from extproc.routing.health import Ailing, BackendHealth, HealthChange
 from extproc.server.child import LINGER, Child, WorkerState
@@ -186,10 +187,12 @@ class Supervisor:
 
     def budgets(self) -> "BudgetDesk":
         """Return the budgets of the policy in force, to be read and changed."""
+        loaded = self.life.loaded
+        access = redis_access(loaded.policy.state.redis, loaded.sealed.secrets)
         if self._desk is None:
             desk = import_module("extproc.server.state.desk")  # only who asks for budgets needs it
-            self._desk = desk.BudgetDesk(self.life.loaded.policy, self._place, time.time)
-        self._desk.renew(self.life.loaded.policy)
+            self._desk = desk.BudgetDesk(loaded.policy, self._place, time.time, access)
+        self._desk.renew(loaded.policy, access)
         return self._desk
 
     def told(self, event: str, details: Mapping[str, LogValue]) -> None:

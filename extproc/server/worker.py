@@ -156,6 +156,7 @@ class Worker:
             await self._scraper.close()
         if self._keys is not None:
             await self._keys.close()
+        await runtime.ledgers.close()
         await runtime.traces.close()
         await self._transport.close()
 

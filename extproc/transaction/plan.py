@@ -19,6 +19,7 @@ from extproc.policy.collector import Collector, collector_of
 from extproc.policy.credential_headers import credentials_among
 from extproc.policy.digest import digest_of
 from extproc.policy.names import CONTROL_PREFIX
+from extproc.policy.redis_state import RedisAccess, redis_access
 from extproc.policy.secrets import KEY_FILE
 from extproc.policy.virtual_keys import KeyRing
 from extproc.protocol.effects import HeaderMutation, Metadata, MetadataValue, Phase, Proceed
@@ -86,6 +87,8 @@ class Plan:
         audit: AuditSettings | None = None,
         generation: str = "",
     ) -> None:
+        self.redis: RedisAccess | None = None
+        """The Redis that the state is in, and what it is shown."""
         self.digest = digest
         """The name of the policy, which every record has. `version` names this very plan, with its credentials."""
         self.version = f"{digest}.{generation}" if generation else digest
@@ -210,6 +213,7 @@ class Plan:
         more = (prices, digest_of(policy, secrets), ring, audit_settings(policy, secrets), generation)
         plan = cls(policy, table, tuple(pipelines), signals, stages, keys, servers, *more)
         plan.collector = collector_of(policy, secrets)
+        plan.redis = redis_access(policy.state.redis, secrets)
         return plan
 
     def health_key(self, backend: str, model: str) -> HealthKey:

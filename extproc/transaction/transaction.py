@@ -389,6 +389,6 @@ class Transaction:
         if self._memory.cost is None:
             self._memory.cost = cost_of(self._plan.prices, self._memory)
         if self._plan.budgets is not None:
-            self._plan.budgets.settle(self._shared, self._memory, whole=self._response.state is SideState.DONE)
+            self._plan.budgets.settle(self._memory, whole=self._response.state is SideState.DONE)
         record = record_of(self._memory, now, self._plan.recorded, self._plan.digest)
         return (record if self._plan.audit is None else audited(record, self._memory, self._plan.audit),)

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from extproc.policy import Policy
+from extproc.policy.redis_state import RedisAccess
 from extproc.policy.state import State
 from extproc.policy.tenants import is_tenant
 from extproc.server.state.opening import opened_desk
@@ -39,19 +40,22 @@ class UnknownBudgetError(LookupError):
 class BudgetDesk:
     """Reads and changes the state of budgets. Raises LedgerError where that cannot be used."""
 
-    def __init__(self, policy: Policy, place: str, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, policy: Policy, place: str, wall: Callable[[], float], access: RedisAccess | None = None
+    ) -> None:
         self._place = place
         self._wall = wall
         self._state: State | None = None
+        self._access: RedisAccess | None = None
         self._ledger: LedgerDesk | None = None
         self._rules: dict[str, BudgetRule] = {}
-        self.renew(policy)
+        self.renew(policy, access)
 
-    def renew(self, policy: Policy) -> None:
-        """Take another policy's budgets."""
+    def renew(self, policy: Policy, access: RedisAccess | None = None) -> None:
+        """Take another policy's budgets. `access`: the Redis that they are in."""
         self._rules = {each.name: each for each in rules_of(policy)}
-        if policy.state != self._state:
-            self._state, self._ledger = policy.state, None
+        if (policy.state, access) != (self._state, self._access):
+            self._state, self._access, self._ledger = policy.state, access, None
 
     async def lines(self, budget: str | None = None) -> list[BudgetLine]:
         """Return the subjects that have spent anything, or have a limit of their own, in the order of the policy."""
@@ -93,7 +97,7 @@ class BudgetDesk:
     def _opened(self) -> LedgerDesk:
         if self._ledger is None:
             assert self._state is not None, "it was taken with the policy"
-            self._ledger = opened_desk(self._state, self._place)
+            self._ledger = opened_desk(self._state, self._place, self._access)
         return self._ledger
 
     def _rule(self, budget: str) -> BudgetRule:

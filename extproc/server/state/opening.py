@@ -1,12 +1,18 @@
 """The choice of the state that a policy's budgets are kept in."""
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from extproc.policy.redis_state import RedisAccess
 from extproc.policy.state import State
 from extproc.server.state.shared_ledger import SharedLedger
 from extproc.usage.budgets.ledger import Ask, Ledger, LedgerDesk, LedgerError, LedgerFault, Reserved, Settled, Standing
 from extproc.usage.budgets.process import ProcessLedger
+
+if TYPE_CHECKING:
+    from extproc.server.state.redis.ledger import RedisLedger
 
 FILE: Final = "budgets"
 """The file in a folder of its own, where the policy names none."""
@@ -39,8 +45,18 @@ def opened_ledger(state: State, place: str) -> Ledger:
     return ProcessLedger(state.memory.subjects) if path is None else SharedLedger(path, state.memory.subjects)
 
 
-def opened_desk(state: State, place: str) -> LedgerDesk:
-    """Return the same state for the admin port. Raises LedgerError."""
+def redis_ledger(access: RedisAccess, clock: Callable[[], float]) -> "RedisLedger":
+    """Return the state in Redis, for a worker's exchanges. `clock` measures time."""
+    # Only who has it there needs to speak its protocol.
+    found: RedisLedger = import_module("extproc.server.state.redis.ledger").RedisLedger(access, clock)
+    return found
+
+
+def opened_desk(state: State, place: str, access: RedisAccess | None = None) -> LedgerDesk:
+    """Return the same state for the admin port: in Redis with `access`. Raises LedgerError."""
+    if access is not None:
+        found: LedgerDesk = import_module("extproc.server.state.redis.desk").RedisDesk(access)
+        return found
     path = file_of(state, place)
     return ProcessLedger(state.memory.subjects) if path is None else SharedLedger(path, state.memory.subjects)
 

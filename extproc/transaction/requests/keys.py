@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from msgspec.structs import replace
-
 from extproc.policy.problems import Unusable
 from extproc.policy.tenants import KEY_FIELDS, Tenants
 from extproc.policy.virtual_keys import KeyFileError, KeyRing, VirtualKey, read_keys
@@ -15,6 +13,7 @@ from extproc.signals.view import Circumstances
 
 AUTHORIZATION: Final = KEY_FIELDS[0]
 _BEARER: Final = b"bearer "
+_FIELDS: Final = frozenset(KEY_FIELDS)
 
 
 def ring_of(tenants: Tenants | None, text: bytes | None, wrong: list[Unusable]) -> KeyRing | None:
@@ -35,7 +34,7 @@ def shown_key(ring: KeyRing, fields: HeaderMap, *, required: bool) -> VirtualKey
     Raises:
         ClientError: it shows none and needs one (401), one that does not exist (401), or two different ones (400).
     """
-    shown = {_bare(name, value) for name in KEY_FIELDS if name in fields for value in fields.getall(name)}
+    shown = {_bare(name, value) for name, value in fields if name in _FIELDS}
     if not shown:
         if required:
             message = (
@@ -62,10 +61,11 @@ def check_good(key: VirtualKey, at: float | None) -> None:
 
 def without_keys(message: Headers) -> Headers:
     """Return headers without the fields that show keys, so that nothing after this can read one."""
-    fields = message.fields
-    if not any(name in fields for name in KEY_FIELDS):
+    kept = [each for each in message.fields if each[0] not in _FIELDS]
+    if len(kept) == len(message.fields):
         return message
-    return replace(message, fields=HeaderMap([each for each in fields if each[0] not in KEY_FIELDS]))
+    # By position: names would cost each request a microsecond.
+    return Headers(message.side, HeaderMap(kept), message.end, message.attributes, message.config, message.metadata)
 
 
 def may_ask(table: Table, caller: Circumstances, model: str) -> bool:
@@ -76,7 +76,6 @@ def may_ask(table: Table, caller: Circumstances, model: str) -> bool:
 
 def _bare(name: str, value: bytes) -> bytes:
     """Return the key in a field; `authorization` without `Bearer`, or whole where it holds something else."""
-    value = value.strip()
-    return (
-        value[len(_BEARER) :].strip() if name == AUTHORIZATION and value[: len(_BEARER)].lower() == _BEARER else value
-    )
+    if name == AUTHORIZATION and value[: len(_BEARER)].lower() == _BEARER:
+        value = value[len(_BEARER) :]
+    return value.strip()

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from extproc.protocol.record import BudgetCharge, Usage
 from extproc.transaction.outcome import FROM_UPSTREAM, Outcome, outcome_of
-from extproc.usage.budgets.ledger import Ask, Reserved, ReservedPart, Settled, Standing
+from extproc.usage.budgets.ledger import Ask, Ledger, Reserved, ReservedPart, Settled, Standing
 from extproc.usage.budgets.rules import nano_usd, written
 
 ERROR_STATUS = 400
@@ -16,9 +16,11 @@ class Spending(Struct, eq=False):
 
     `refused`: a budget had no room. `uncounted`: the state failed, and the policy lets such requests go on. `sent`: the
     request went on. `returned`: a response showed that no provider took it. `status`: of the provider's response.
+    `ledger`: the state that was asked, which a reload may replace meanwhile.
     """
 
     asks: tuple[Ask, ...]
+    ledger: Ledger
     reserved: Reserved | None = None
     refused: bool = False
     uncounted: bool = False

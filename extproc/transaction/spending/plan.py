@@ -80,7 +80,7 @@ class SpendingPlan:
         asks = self._asks(memory, asked, body, at)
         if not asks:
             return None
-        memory.spending = Spending(asks)
+        memory.spending = Spending(asks, shared.ledger)
         try:
             found = shared.ledger.reserve(asks, at)
         except LedgerError as error:
@@ -101,14 +101,14 @@ class SpendingPlan:
             assert isinstance(result, Reserved), "a ledger has no other result"
             self._take(spending, result, (shared.epoch or 0.0) + now)
 
-    def settle(self, shared: Shared, memory: Memory, *, whole: bool) -> None:
+    def settle(self, memory: Memory, *, whole: bool) -> None:
         """Charge an exchange that is over with what it took."""
         spending = memory.spending
         if spending is None or spending.uncounted:
             return
         settled = spending.settled(memory.usage, memory.cost, whole=whole)
-        if settled and shared.ledger is not None:
-            shared.ledger.settle(settled)
+        if settled:
+            spending.ledger.settle(settled)
         memory.charges = spending.charges(settled)
 
     def told(self, shared: Shared, memory: Memory, headers: HeaderMutation | None, now: float) -> HeaderMutation | None:
@@ -116,7 +116,11 @@ class SpendingPlan:
         if memory.observed:
             return headers
         spending = memory.spending
-        fields = () if spending is None else fields_of(spending.asks, spending.standings, (shared.epoch or 0.0) + now)
+        fields = (
+            ()
+            if spending is None or spending.reserved is None
+            else fields_of(spending.asks, spending.standings, (shared.epoch or 0.0) + now)
+        )
         set_ = {name for name, _ in fields}
         before = headers or HeaderMutation()
         removed = tuple([name for name in PROVIDER_LIMITS if name not in set_])
