@@ -117,6 +117,7 @@ class AuditOutput:
         self._first = 0
         self._waiting: WaitingLines | None = None
         self._turn: FileTurn | None = None
+        self.opened = False
         self._unsynced = False
 
     @property
@@ -131,9 +132,12 @@ class AuditOutput:
 
     def open(self, at: float) -> None:
         """Open the sinks and write the first line; called again after an error, go on with that."""
-        if self._sinks:
-            self.flush()
-            return
+        if not self._sinks:
+            self._begin(at)
+        self.flush()
+        self.opened = True
+
+    def _begin(self, at: float) -> None:
         after, torn, stem = None, 0, None
         if self._section.file is not None:
             self._file = AuditFile(path_of(self._section.file, self._worker))
@@ -141,7 +145,6 @@ class AuditOutput:
             after, torn, stem = self._file.end, self._file.torn, self._file.path.stem
         self._sinks += _others(self.settings, self._worker)
         self._put(OpenedChain(self._worker, __version__, after, torn, self._chain.key, stem), at)
-        self.flush()
 
     def put(self, event: AuditEvent, at: float, capture: CapturedIn | None = None) -> None:
         """Make a line; once there are enough, write them, and tend to what they take."""

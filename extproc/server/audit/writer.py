@@ -188,11 +188,11 @@ class AuditWriter:
     def _work(self) -> None:
         if self._fresh is not None:
             self._replace()
+        if self._output is None:
+            self._output = AuditOutput(self._settings, self._worker, secrets.token_hex(WRITER_BYTES))
         output = self._output
-        if output is None:
-            output = AuditOutput(self._settings, self._worker, secrets.token_hex(WRITER_BYTES))
+        if not output.opened:
             output.open(self._wall())
-            self._output = output
             self._log.event("audit_opened", output.head)
         output.flush()
         for _ in range(len(self._queue)):
