@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -237,7 +238,8 @@ def test_a_record_that_cannot_be_encoded_leaves_a_line_that_says_so(name: str, v
     folder = tmp_path / name
     folder.mkdir()
     with auditing(f"file: {folder}/a.jsonl") as audit:
-        audit.record(**{name: value})
+        given: dict[str, Any] = {name: value}
+        audit.record(**given)
         audit.record()
     lines = [json.loads(line) for line in (folder / "a.0.jsonl").read_text().splitlines()]
     assert [line["exchange"]["reason"] for line in lines if line["kind"] == "exchange"] == ["unwritable", "weighted"]
