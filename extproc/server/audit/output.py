@@ -9,9 +9,11 @@ from msgspec import Struct
 
 from extproc import __version__
 from extproc.server.audit.files import AuditFile, path_of
-from extproc.server.audit.services import Collector, LineService
+from extproc.server.audit.services import LineService, LogCollector
 from extproc.telemetry.audit.chain import AuditChain
 from extproc.telemetry.audit.lines import (
+    FORMAT,
+    UNSIGNED,
     AuditEvent,
     CapturedIn,
     ClosedChain,
@@ -26,6 +28,10 @@ from extproc.transaction.auditing.settings import AuditSettings
 GATHERED: Final = 32
 """Lines that are made and written at a time. Making them holds up the loop of exchanges, 10 us for each; writing does
 not. So the loop stands still for 0.3 ms at most."""
+
+
+_RECORDS: Final = tuple(f'{{"v":{FORMAT},"kind":"{kind}"'.encode() for kind in UNSIGNED)
+"""How the lines of records begin."""
 
 
 class LineSink(Protocol):
@@ -122,8 +128,9 @@ class AuditOutput:
 
     @property
     def undelivered(self) -> int:
-        """Return how many lines some sink lacks."""
-        return len(self._made) + (0 if self._waiting is None else len(self._waiting.lines))
+        """Return how many records some sink lacks."""
+        waiting = [] if self._waiting is None else self._waiting.lines
+        return sum(line.startswith(_RECORDS) for line in (*waiting, *self._made))
 
     @property
     def head(self) -> dict[str, str | int]:
@@ -241,7 +248,7 @@ def _others(settings: AuditSettings, worker: int) -> list[LineSink]:
         sinks.append(StandardOutput())
     if section.otlp is not None:
         resource = {"service.name": "extproc", "service.version": __version__, "extproc.worker": str(worker)}
-        sinks.append(ServiceLines(Collector(section.otlp, secrets.get("otlp"), resource)))
+        sinks.append(ServiceLines(LogCollector(section.otlp, secrets.get("otlp"), resource)))
     if section.webhook is not None:
         sinks.append(ServiceLines(LineService(section.webhook, secrets.get("webhook"))))
     return sinks

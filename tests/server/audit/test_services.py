@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from extproc.server.audit.services import Collector
+from extproc.server.audit.services import LogCollector
 from tests.gathered import gathered
 from tests.server.audit.writing import auditing, ids, receiver, settings, verify
 
@@ -61,7 +61,7 @@ def test_what_a_collector_gets_is_a_request_of_its_protocol() -> None:
     service = settings("otlp: {url: 'http://127.0.0.1:1'}").section.otlp
     assert service is not None
     line = b'{"v":1,"kind":"exchange","writer":"a","seq":1,"prev":"","time":"2025-12-01T00:00:00.000001Z","hash":""}\n'
-    request = json_format.Parse(Collector(service, None, {"a": "b"}).body([line]), logs.ExportLogsServiceRequest())
+    request = json_format.Parse(LogCollector(service, None, {"a": "b"}).body([line]), logs.ExportLogsServiceRequest())
     (record,) = request.resource_logs[0].scope_logs[0].log_records
     assert record.body.string_value == line.decode().rstrip("\n")
     assert record.time_unix_nano == 1_764_547_200_000_001_000
