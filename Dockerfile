@@ -23,7 +23,7 @@ COPY . /src
 RUN pip="/opt/build/bin/pip --disable-pip-version-check --no-cache-dir" \
     && $pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /wheels /src \
     && python3 -m venv --without-pip /opt/extproc \
-    && $pip --python /opt/extproc/bin/python install --quiet --no-index --find-links /wheels 'envoy-extproc[encodings]' \
+    && $pip --python /opt/extproc/bin/python install --quiet --no-index --find-links /wheels 'envoy-extproc[encodings,audit]' \
     && $pip --python /opt/extproc/bin/python uninstall --yes --quiet \
         typer rich prompt-toolkit markdown-it-py mdurl pygments shellingham wcwidth annotated-doc \
     && rm /opt/extproc/lib/python3.*/site-packages/zstandard/_cffi.*.so \

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Protocol
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr
 
 from extproc.policy.endpoints import EndpointPool
 from extproc.protocol.effects import AbortCode, Effect
@@ -234,15 +234,18 @@ class Runtime:
     def record(self, record: Record, spent: float, waited: float = 0.0) -> None:
         """Tell of an exchange that is over; `spent` and `waited`: see `ExchangeCounts.count`."""
         self._counts.count(record, spent, waited)
-        if self.audit is not None:
-            self.audit.take(record, self._wall())
-            if record.trail is not None or record.captured is not None:
-                record = replace(record, trail=None, captured=None)
+        trail, captured = record.trail, record.captured
+        if trail is not None:  # for the audit record alone
+            force_setattr(record, "trail", None)
+        if captured is not None:
+            force_setattr(record, "captured", None)
         if record.trace is not None:
             self.traces.put(record)
         if record.missteered is not None or self.shared.steering.news:
             self._told_of_steering(record)
         self.log.event("exchange", record)
+        if self.audit is not None:
+            self.audit.take(record, self._wall(), trail, captured)
 
     def _told_of_steering(self, record: Record) -> None:
         """Count a request that went elsewhere, and say so in the log, for each backend once in `WARN_EVERY`."""

@@ -2,7 +2,7 @@
 
 import secrets
 
-from extproc.protocol.record import Record
+from extproc.protocol.trail import CapturedBody
 from extproc.server.audit.files import CAPTURE_MODE, AuditFile, bodies_of
 from extproc.telemetry.audit.bodies import BodyCipher, kept, request_line
 from extproc.telemetry.audit.lines import CapturedIn
@@ -20,14 +20,12 @@ class BodyFile:
         self._cipher = None if key is None else BodyCipher.read(key)
         self._file = AuditFile(bodies_of(section.file, worker), CAPTURE_MODE)
 
-    def keep(self, record: Record, at: float) -> CapturedIn:
-        """Keep the body of a record, unless it is too large or no text; return what its line says of that."""
-        body = record.captured
-        assert body is not None, "it was captured"
+    def keep(self, request_id: str, body: CapturedBody, at: float) -> CapturedIn:
+        """Keep the body of a request, unless it is too large or no text; return what its line says of that."""
         line = request_line(body) if body.data else None
         if line is None:
             return CapturedIn(body.size)
-        digest, sealed = kept(line, record.request_id, self._cipher, secrets.token_bytes)
+        digest, sealed = kept(line, request_id, self._cipher, secrets.token_bytes)
         self._file.write((sealed,))
         if self._file.size >= self._rotate.size:
             self._file.rename(at, self._rotate.keep)

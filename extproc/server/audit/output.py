@@ -9,9 +9,11 @@ from msgspec import Struct
 
 from extproc import __version__
 from extproc.server.audit.files import AuditFile, path_of
-from extproc.server.audit.services import Collector, LineService
+from extproc.server.audit.services import LineService, LogCollector
 from extproc.telemetry.audit.chain import AuditChain
 from extproc.telemetry.audit.lines import (
+    FORMAT,
+    UNSIGNED,
     AuditEvent,
     CapturedIn,
     ClosedChain,
@@ -26,6 +28,10 @@ from extproc.transaction.auditing.settings import AuditSettings
 GATHERED: Final = 32
 """Lines that are made and written at a time. Making them holds up the loop of exchanges, 10 us for each; writing does
 not. So the loop stands still for 0.3 ms at most."""
+
+
+_RECORDS: Final = tuple(f'{{"v":{FORMAT},"kind":"{kind}"'.encode() for kind in UNSIGNED)
+"""How the lines of records begin."""
 
 
 class LineSink(Protocol):
@@ -117,12 +123,14 @@ class AuditOutput:
         self._first = 0
         self._waiting: WaitingLines | None = None
         self._turn: FileTurn | None = None
+        self.opened = False
         self._unsynced = False
 
     @property
     def undelivered(self) -> int:
-        """Return how many lines some sink lacks."""
-        return len(self._made) + (0 if self._waiting is None else len(self._waiting.lines))
+        """Return how many records some sink lacks."""
+        waiting = [] if self._waiting is None else self._waiting.lines
+        return sum(line.startswith(_RECORDS) for line in (*waiting, *self._made))
 
     @property
     def head(self) -> dict[str, str | int]:
@@ -131,9 +139,12 @@ class AuditOutput:
 
     def open(self, at: float) -> None:
         """Open the sinks and write the first line; called again after an error, go on with that."""
-        if self._sinks:
-            self.flush()
-            return
+        if not self._sinks:
+            self._begin(at)
+        self.flush()
+        self.opened = True
+
+    def _begin(self, at: float) -> None:
         after, torn, stem = None, 0, None
         if self._section.file is not None:
             self._file = AuditFile(path_of(self._section.file, self._worker))
@@ -141,7 +152,6 @@ class AuditOutput:
             after, torn, stem = self._file.end, self._file.torn, self._file.path.stem
         self._sinks += _others(self.settings, self._worker)
         self._put(OpenedChain(self._worker, __version__, after, torn, self._chain.key, stem), at)
-        self.flush()
 
     def put(self, event: AuditEvent, at: float, capture: CapturedIn | None = None) -> None:
         """Make a line; once there are enough, write them, and tend to what they take."""
@@ -238,7 +248,7 @@ def _others(settings: AuditSettings, worker: int) -> list[LineSink]:
         sinks.append(StandardOutput())
     if section.otlp is not None:
         resource = {"service.name": "extproc", "service.version": __version__, "extproc.worker": str(worker)}
-        sinks.append(ServiceLines(Collector(section.otlp, secrets.get("otlp"), resource)))
+        sinks.append(ServiceLines(LogCollector(section.otlp, secrets.get("otlp"), resource)))
     if section.webhook is not None:
         sinks.append(ServiceLines(LineService(section.webhook, secrets.get("webhook"))))
     return sinks

@@ -87,7 +87,7 @@ class LineService:
         return self._connection
 
 
-class Collector(LineService):
+class LogCollector(LineService):
     """A collector of OpenTelemetry: each line is the body of a log record, in OTLP's JSON."""
 
     content_type = "application/json"

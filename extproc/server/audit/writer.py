@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from extproc.protocol.record import AttemptRecord, Record
+from extproc.protocol.trail import CapturedBody, Trail
 from extproc.server.audit.bodies import BodyFile
 from extproc.server.audit.output import AuditOutput
 from extproc.server.log import Log
@@ -39,7 +40,7 @@ OPEN_TIMEOUT: Final = 2.0
 WRITER_BYTES: Final = 8
 """Random bytes of a writer's id: two workers out of a million have the same with a chance of 1 in 40 million."""
 
-Item = tuple[float, Record | AttemptRecord]
+Item = tuple[float, Record | AttemptRecord, Trail | None, CapturedBody | None]
 
 
 class MissingRecords(Struct):
@@ -99,15 +100,24 @@ class AuditWriter:
         """Wait until the first line is written, or could not be."""
         self._tried.wait(timeout)
 
-    def take(self, event: Record | AttemptRecord, at: float) -> None:
-        """Queue a record; `at` is in seconds since 1970. Never blocks and never raises."""
+    def take(
+        self,
+        event: Record | AttemptRecord,
+        at: float,
+        trail: Trail | None = None,
+        captured: CapturedBody | None = None,
+    ) -> None:
+        """Queue a record; `at` is in seconds since 1970. Never blocks and never raises.
+
+        The trail and the body come beside the record, which others get without them.
+        """
         queue = self._queue
         if len(queue) >= QUEUE_RECORDS and not self._overflows(event, at):
             return
         if self._shared.unaudited and type(event) is Record and event.reason == UNAVAILABLE:
             self._declare(at, refused=1)  # a line for each would be one more that cannot be written
             return
-        queue.append((at, event))
+        queue.append((at, event, trail, captured))
         if not self._wake.is_set():
             self._wake.set()
 
@@ -188,11 +198,11 @@ class AuditWriter:
     def _work(self) -> None:
         if self._fresh is not None:
             self._replace()
+        if self._output is None:
+            self._output = AuditOutput(self._settings, self._worker, secrets.token_hex(WRITER_BYTES))
         output = self._output
-        if output is None:
-            output = AuditOutput(self._settings, self._worker, secrets.token_hex(WRITER_BYTES))
+        if not output.opened:
             output.open(self._wall())
-            self._output = output
             self._log.event("audit_opened", output.head)
         output.flush()
         for _ in range(len(self._queue)):
@@ -213,11 +223,10 @@ class AuditWriter:
                     self._missing = None
             output.put(LostRecords(item.records, item.refused, datetime.fromtimestamp(item.since, UTC)), self._wall())
             return
-        at, event = item
-        capture = None
-        if type(event) is Record and event.captured is not None:
-            capture = self._captured(event)
-            event = replace(event, captured=None)
+        at, event, trail, body = item
+        capture = None if body is None else self._captured(event.request_id, body)
+        if trail is not None:
+            force_setattr(event, "trail", trail)
         self._queue.popleft()
         self.written += 1
         try:
@@ -225,11 +234,11 @@ class AuditWriter:
         except (TypeError, ValueError):  # half a surrogate pair in a text, for one
             output.put(replace(Record.lost("unwritable"), request_id=event.request_id), at)
 
-    def _captured(self, record: Record) -> CapturedIn:
+    def _captured(self, request_id: str, body: CapturedBody) -> CapturedIn:
         """Keep the body of a request. Raises OSError."""
         if self._bodies is None:
             self._bodies = BodyFile(self._settings, self._worker)
-        return self._bodies.keep(record, self._wall())
+        return self._bodies.keep(request_id, body, self._wall())
 
     def _replace(self) -> None:
         """End the chain; what it could not write, the next one declares as lost."""

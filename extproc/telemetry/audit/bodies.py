@@ -38,13 +38,26 @@ class KeptBody(Struct, frozen=True, omit_defaults=True):
 
     id: str
     sha256: str
-    request: Raw | None = None
+    request: Raw = Raw()
     key: str | None = None
     nonce: str | None = None
     sealed: bytes | None = None
 
     def __repr__(self) -> str:
         return f"KeptBody({self.id})"
+
+
+class SealedBody(Struct, frozen=True):
+    """A line with a sealed body, as it is written: see `KeptBody`."""
+
+    id: str
+    sha256: str
+    key: str
+    nonce: str
+    sealed: bytes
+
+    def __repr__(self) -> str:
+        return f"SealedBody({self.id})"
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -104,7 +117,7 @@ def kept(line: bytes, request_id: str, cipher: BodyCipher | None, random: Random
         return digest, _encode(KeptBody(request_id, digest, Raw(line))) + b"\n"
     nonce = random(NONCE_BYTES)
     sealed = cipher.seal(line, nonce, _about(request_id, digest))
-    return digest, _encode(KeptBody(request_id, digest, None, cipher.key, nonce.hex(), sealed)) + b"\n"
+    return digest, _encode(SealedBody(request_id, digest, cipher.key, nonce.hex(), sealed)) + b"\n"
 
 
 def opened(line: bytes, cipher: BodyCipher | None) -> tuple[KeptBody, bytes]:
@@ -113,7 +126,7 @@ def opened(line: bytes, cipher: BodyCipher | None) -> tuple[KeptBody, bytes]:
         found = _kept(line)
     except (msgspec.DecodeError, UnicodeError):
         raise ValueError("this is no line of a file of bodies") from None
-    if found.request is not None:
+    if found.key is None:
         plain = bytes(found.request)
     elif cipher is None:
         raise AuditKeyError("the bodies are encrypted: name the key")

@@ -189,8 +189,11 @@ def _choose(
         memory.confinement = table.residency.confine(signals)
     try:
         weighing = None
-        if model in table.weighs or shared.detailed or plan.audit is not None:
-            weighing = weighing_of(table, shared, memory, model, draw, now, told=plan.audit is not None)
+        # Who is down, the choice says itself.
+        told = plan.audit is not None and (memory.confinement is not None or makers is not None)
+        if model in table.weighs or shared.detailed or told:
+            told = told or plan.audit is not None
+            weighing = weighing_of(table, shared, memory, model, draw, now, told=told)
         choice = select(table, model, family, draw, shared.health, now, signals, memory.confinement, weighing, makers)
     except ContextExceededError as error:
         memory.rule = error.rule

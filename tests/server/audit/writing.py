@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from extproc.policy import loads
 from extproc.protocol.record import Record
+from extproc.protocol.trail import CapturedBody
 from extproc.server.audit.writer import AuditWriter
 from extproc.server.log import Log, Sink
 from extproc.telemetry.audit.signing import PublicKey
@@ -48,12 +49,12 @@ class Auditing:
         self.writer.wait()
         self._number = 0
 
-    def record(self, count: int = 1, /, **more: Any) -> None:
+    def record(self, count: int = 1, /, *, captured: CapturedBody | None = None, **more: Any) -> None:
         """Give it records, each with a number of its own."""
         for _ in range(count):
             self._number += 1
             given = replace(Record.lost("weighted"), request_id=f"r{self._number}", decision="allowed", **more)
-            self.writer.take(given, 1_764_600_000.0 + self._number)
+            self.writer.take(given, 1_764_600_000.0 + self._number, None, captured)
 
     def refused(self, count: int = 1) -> None:
         """Give it records of requests that were refused because there was no record."""
