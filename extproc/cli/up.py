@@ -1,6 +1,7 @@
 """`extproc up`: a real Envoy and the processor with one command, wired from a policy."""
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
+from urllib.request import urlopen
 
 from extproc.cli import demonstration
 from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, prepare_or_exit
@@ -21,12 +23,15 @@ from extproc.gateway.program import Program, ProgramError
 from extproc.policy import Policy
 from extproc.server.transport import DEFAULT_TRANSPORT, TRANSPORTS
 from extproc.transaction import Needs
+from extproc.transaction.prepared import PreparedPolicy
 
 PORT: Final = 8080
 ACTIVE: Final = f"http.{PROCESSOR}.downstream_rq_active"
 """Envoy's count of requests that are not over."""
 LOOK_EVERY: Final = 0.5
 """Seconds between looks at whether Envoy and the processor still run."""
+STATUS_WITHIN: Final = 2.0
+"""Seconds for the processor to say what it waits for."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -66,7 +71,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run until Ctrl-C or SIGTERM; SIGHUP reloads the policy."""
+    """Run until Ctrl-C or SIGTERM; the policy is reloaded when it changes, and at SIGHUP."""
     if args.config is not None and (args.show or args.once):
         raise CommandError("--show and --once send the demonstration's requests: leave -c out", USAGE)
     stop = StopRequest()
@@ -110,9 +115,9 @@ def _up(args: argparse.Namespace, stop: StopRequest) -> int:
             demonstration.show(envoy.port("extproc"), log, _say)
         if args.once:
             return 0
-        _say("\nCtrl-C ends it; SIGHUP reloads the policy.")
+        _say(f"\nCtrl-C ends it; {path} is read again when it changes, and at SIGHUP.")
         _forward_reload(processor)
-        _watch(stop, processor, envoy)
+        envoy = _watch(stop, processor, KeptEnvoy(args, path, endpoints.split(), admin, envoy, stack))
         _drain(stop, envoy, policy.limits.drain_timeout)
         return 0
 
@@ -137,12 +142,14 @@ def _processor(args: argparse.Namespace, policy: Path, folder: Path, log: Path) 
     return Program("extproc", arguments, ready="ready at", tell=_pass_on)
 
 
-def _envoy(args: argparse.Namespace, policy: Policy, needs: Needs, endpoints: list[str]) -> EnvoyProcess:
+def _envoy(
+    args: argparse.Namespace, policy: Policy, needs: Needs, endpoints: list[str], port: int | None = None
+) -> EnvoyProcess:
     config = bootstrap(
         policy,
         needs=needs,
         endpoints=endpoints,
-        listen=SocketAddress(args.host, args.port),
+        listen=SocketAddress(args.host, args.port if port is None else port),
         profile=args.profile,
         system_ca=system_ca(),
     )
@@ -170,6 +177,62 @@ def _example(gateway: str, policy: Policy) -> str:
     return f"curl -i {gateway}{path} -H 'content-type: application/json' -d '{body}'"
 
 
+class KeptEnvoy:
+    """The Envoy of `up`, which is started again when a new policy needs another configuration of it."""
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        policy: Path,
+        endpoints: list[str],
+        admin: str,
+        envoy: EnvoyProcess,
+        stack: ExitStack,
+    ) -> None:
+        self.envoy = envoy
+        self._args = args
+        self._policy = policy
+        self._endpoints = endpoints
+        self._admin = admin
+        self._stack = stack
+        self._tried: str | None = None
+
+    def renew(self) -> None:
+        """Start Envoy again, if the processor has refused a policy for want of another configuration."""
+        awaited = _awaited(self._admin)
+        if awaited is None or awaited == self._tried:
+            self._tried = awaited
+            return
+        self._tried = awaited
+        prepared = prepared_or_none(self._policy)
+        if prepared is None or prepared.plan.fingerprint.decode() != awaited:
+            return  # it has changed again: the processor will say what it needs now
+        _say("Envoy is started again, for the new policy; connections end, and a few seconds go by without it")
+        port = self.envoy.port("extproc")
+        self.envoy.stop()
+        policy, needs = prepared.loaded.policy, prepared.plan.needs
+        self.envoy = self._stack.enter_context(_envoy(self._args, policy, needs, self._endpoints, port))
+        _say("Envoy is up again")
+
+
+def prepared_or_none(path: Path) -> PreparedPolicy | None:
+    """Return the policy in a file and its plan; None if it is wrong now."""
+    try:
+        return prepare_or_exit(path, os.environ)
+    except SystemExit:
+        return None
+
+
+def _awaited(admin: str) -> str | None:
+    """Return the fingerprint of the Envoy that the processor waits for."""
+    try:
+        with urlopen(f"{admin}/status", timeout=STATUS_WITHIN) as response:  # noqa: S310  - the processor's own port
+            found = json.load(response)["policy"]["awaits_envoy"]
+    except (OSError, ValueError, KeyError):
+        return None  # it is busy, or there is no admin port
+    return found if isinstance(found, str) else None
+
+
 def _forward_reload(processor: Program) -> None:
     def reload(number: int, frame: FrameType | None) -> None:
         del frame
@@ -178,12 +241,15 @@ def _forward_reload(processor: Program) -> None:
     signal.signal(signal.SIGHUP, reload)
 
 
-def _watch(stop: StopRequest, processor: Program, envoy: EnvoyProcess) -> None:
+def _watch(stop: StopRequest, processor: Program, kept: KeptEnvoy) -> EnvoyProcess:
+    """Wait for a stop, and keep Envoy configured for the policy; return the Envoy that runs."""
     while not stop.wanted.wait(LOOK_EVERY):
         if not processor.alive:
             raise CommandError(f"the processor ended:\n{processor.tail}", FAILED)
-        if not envoy.alive:
-            raise CommandError(f"Envoy ended:\n{envoy.log_tail()}", FAILED)
+        if not kept.envoy.alive:
+            raise CommandError(f"Envoy ended:\n{kept.envoy.log_tail()}", FAILED)
+        kept.renew()
+    return kept.envoy
 
 
 def _drain(stop: StopRequest, envoy: EnvoyProcess, timeout: float) -> None:

@@ -1,0 +1,1 @@
+"""Recorded exchanges under another policy: which decisions it would change."""
