@@ -48,7 +48,6 @@ pipelines:
     request:
       - {use: secrets, action: block}
       - {use: pii, action: mask}
-      - {use: injection, action: report}
       - {use: webhook, name: corp, url: "$nowhere/", timeout: 300ms, on_failure: allow}
     response: [{use: pii, action: mask}]
 MORE
