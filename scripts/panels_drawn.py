@@ -63,7 +63,8 @@ def answered(prometheus: Prometheus, panel: dict[str, Any], seconds: float) -> D
         for target in panel["targets"]
         for series in prometheus.over(target["expr"], seconds)
     ]
-    lines.sort(key=lambda line: -max((value for _, value in line.points), default=0.0))
+    lines = [line for line in lines if line.points]
+    lines.sort(key=lambda line: -max(value for _, value in line.points))
     return Drawn(panel["title"], panel["fieldConfig"]["defaults"]["unit"], lines)
 
 

@@ -253,9 +253,7 @@ class Supervisor:
             options.log,
             options.log_format,
         )
-        return Child(
-            order, lambda: self.life.config, self._forker, self._totals, self._log, self._changed.set, self._learned
-        )
+        return Child(order, lambda: self.life.config, self._forker, self._totals, self._log, self._noted, self._learned)
 
     async def _started(self) -> None:
         """Waits until all workers listen, or one says that it cannot."""

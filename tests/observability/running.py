@@ -175,6 +175,7 @@ def observed(seconds: float, more: str = "") -> Iterator[tuple[Prometheus, Gatew
         stack.callback(thread.join, 60)
         stack.callback(ended.set)
         thread.start()
+        assert eventually(lambda: bool(prometheus.at_once("extproc_reloads_total")), 30.0)
         _reload_twice(envoy)
         ended.wait(seconds)
         yield prometheus, envoy

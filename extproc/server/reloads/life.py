@@ -49,6 +49,11 @@ class PolicyLife:
         self._forker = forker
         self._log = log
         self._metrics = metrics
+        for result in (
+            "ok",
+            "failed",
+        ):  # shown from the start: alerts are about increases, and need a zero to begin with
+            metrics.counter(RELOADS).add(result, by=0.0)
         self._health = health
         self._reloading = asyncio.Lock()
         self._files = FileWatch()
