@@ -242,17 +242,7 @@ class Supervisor:
         webhook = None if options.webhook is None else options.webhook.sibling(index)
         binding = Binding(options.listen.sibling(index), self.life.config.tls, options.socket_mode, webhook)
         sealed, share = self.life.config.sealed, index / options.workers
-        order = Start(index, share, sealed, binding, options.transport, options.log, self._place)
-        return Child(order, lambda: self.life.config, self._forker, self._totals, self._log, self._noted, self._learned)
-        order = Start(
-            index,
-            index / options.workers,
-            self.life.config.sealed,
-            binding,
-            options.transport,
-            options.log,
-            options.log_format,
-        )
+        order = Start(index, share, sealed, binding, options.transport, options.log, self._place, options.log_format)
         return Child(order, lambda: self.life.config, self._forker, self._totals, self._log, self._noted, self._learned)
 
     async def _started(self) -> None:

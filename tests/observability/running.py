@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -50,7 +51,9 @@ pipelines:
       - {use: pii, action: mask}
       - {use: webhook, name: corp, url: "$nowhere/", timeout: 300ms, on_failure: allow}
     response: [{use: pii, action: mask}]
-MORE
+budgets:
+  - {name: team, per: tenant, tokens: 100000, window: 1h}
+  - {name: trial, per: tenant, requests: 30, window: 10s}
 audit: {file: FOLDER/audit.jsonl}
 telemetry: {otlp: {endpoint: "ENDPOINT", interval: 500ms}, traces: {}}
 limits: {request_timeout: 20s, drain_timeout: 5s}
@@ -98,8 +101,14 @@ class Prometheus:
 
     def _listens(self) -> bool:
         found = re.search(r'"Listening on" address=127\.0\.0\.1:(\d+)', Path(self._said.name).read_text())
-        self._port = found[1] if found else ""
-        return found is not None
+        if found is None:
+            return False
+        self._port = found[1]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/-/ready", timeout=10):
+                return True
+        except urllib.error.HTTPError:
+            return False  # it listens, and still reads its files
 
     def ask(self, path: str, **parameters: str) -> Any:
         """What its API answers."""
@@ -158,15 +167,15 @@ def traffic(envoy: Gateway, round_: int) -> None:
 
 
 @contextmanager
-def observed(seconds: float, more: str = "") -> Iterator[tuple[Prometheus, Gateway]]:
+def observed(seconds: float) -> Iterator[tuple[Prometheus, Gateway]]:
     """The product after so many seconds of traffic, with a Prometheus that has read its metrics meanwhile.
 
-    The traffic goes on until the end. `more`: further sections of the policy.
+    The traffic goes on until the end.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="observed-")))
         endpoint, _ = stack.enter_context(over_http())
-        written = POLICY.replace("ENDPOINT", endpoint).replace("FOLDER", str(folder)).replace("MORE", more)
+        written = POLICY.replace("ENDPOINT", endpoint).replace("FOLDER", str(folder))
         behind = stack.enter_context(site(written, "h2", workers=2))
         envoy = stack.enter_context(gateway(behind, "full-duplex"))
         prometheus = stack.enter_context(Prometheus(folder, behind.processor.admin.removeprefix("http://")))

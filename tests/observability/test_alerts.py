@@ -41,6 +41,7 @@ FIRES: Final[dict[str, dict[str, str]]] = {
     "ExtprocLoopLag": {'extproc_loop_lag_seconds{instance="a"}': "0.3+0x60"},
     "ExtprocUnpriced": {'extproc_unpriced_total{backend="north",model="gpt"}': RISING},
     "ExtprocLabelsOverflow": {'extproc_label_overflow_total{label="tenant"}': RISING},
+    "ExtprocBudgetRefuses": {'extproc_budget_refused_total{budget="team",unit="usd",shadow="false"}': RISING},
     "ExtprocAuditLost": {'extproc_audit_records_total{instance="a",outcome="lost"}': RISING},
     "ExtprocTelemetryLost": {'extproc_otlp_total{instance="a",signal="traces",result="dropped"}': RISING},
 }
@@ -65,6 +66,7 @@ QUIET: Final = {
     'extproc_loop_lag_seconds{instance="a"}': "0.01+0x60",
     'extproc_unpriced_total{backend="north",model="gpt"}': STILL,
     'extproc_label_overflow_total{label="tenant"}': STILL,
+    'extproc_budget_refused_total{budget="team",unit="usd",shadow="true"}': RISING,
     'extproc_audit_records_total{instance="a",outcome="written"}': RISING,
     'extproc_otlp_total{instance="a",signal="traces",result="exported"}': RISING,
 }
