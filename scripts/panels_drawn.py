@@ -87,7 +87,7 @@ def written(value: float, unit: str) -> str:
         return f"{value * 1e6:.0f} µs" if value < 1e-3 else f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"
     if unit == "currencyUSD":
         return f"${value:.3g}"
-    return f"{value:.3g}" + ("/s" if unit == "reqps" else "")
+    return (f"{value:,.0f}" if value >= 1000 else f"{value:.3g}") + ("/s" if unit == "reqps" else "")
 
 
 def panel_svg(drawn: Drawn, x: int, y: int) -> Iterator[str]:
