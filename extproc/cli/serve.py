@@ -13,6 +13,9 @@ ADMIN: Final = "127.0.0.1:9902"
 
 NO_ADMIN: Final = "none"
 
+LOG_FORMATS: Final = ("json", "console")
+"""As in `server.log`, which is imported later: see `run`."""
+
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `serve` and its options."""
@@ -72,6 +75,17 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--log", default="-", metavar="FILE", help="JSON lines; - is stdout, none for none (default: %(default)s)"
+    )
+    add_log_format(parser)
+
+
+def add_log_format(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says in which form the log is."""
+    parser.add_argument(
+        "--log-format",
+        choices=LOG_FORMATS,
+        default="json",
+        help="json: an object per line; console: columns for people, coloured on a terminal (default: %(default)s)",
     )
 
 

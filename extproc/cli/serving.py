@@ -27,7 +27,7 @@ def serve(args: argparse.Namespace, template: Template) -> int:
     try:
         options = _options(args)
         admin = _admin(args.admin)
-        log = Log(Sink(options.log))
+        log = Log(Sink(options.log), options.log_format)
     except ServeError as error:
         raise CommandError(str(error), USAGE) from None
     except OSError as error:
@@ -87,6 +87,7 @@ def _options(args: argparse.Namespace) -> Options:
         tls_files=files,
         socket_mode=args.socket_mode,
         log=args.log,
+        log_format=args.log_format,
         webhook=_webhook(args),
         watch=args.watch,
     )

@@ -16,11 +16,13 @@ from urllib.request import urlopen
 
 from extproc.cli import demonstration
 from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, prepare_or_exit
+from extproc.cli.serve import add_log_format
 from extproc.gateway.authorities import system_ca
 from extproc.gateway.bootstrap import PROCESSOR, SocketAddress, bootstrap
 from extproc.gateway.process import EnvoyError, EnvoyProcess
 from extproc.gateway.program import Program, ProgramError
 from extproc.policy import Policy
+from extproc.server.log import COLOURED
 from extproc.server.transport import DEFAULT_TRANSPORT, TRANSPORTS
 from extproc.transaction import Needs
 from extproc.transaction.prepared import PreparedPolicy
@@ -66,6 +68,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--envoy-concurrency", type=int, default=2, metavar="N", help="worker threads of Envoy (default: 2)"
     )
+    add_log_format(parser)
     parser.add_argument("--show", action="store_true", help="send the demonstration's requests (only without -c)")
     parser.add_argument("--once", action="store_true", help="as --show, and exit after it")
 
@@ -74,6 +77,11 @@ def run(args: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM; the policy is reloaded when it changes, and at SIGHUP."""
     if args.config is not None and (args.show or args.once):
         raise CommandError("--show and --once send the demonstration's requests: leave -c out", USAGE)
+    if args.log_format == "console":
+        if args.show or args.once:
+            raise CommandError("--show and --once read the log as JSON: leave --log-format out", USAGE)
+        if sys.stdout.isatty():
+            os.environ.setdefault(COLOURED, "1")  # the processor writes to us, and we to the terminal
     stop = StopRequest()
     before = {number: signal.signal(number, stop.handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -137,7 +145,8 @@ def _demonstration(folder: Path, stack: ExitStack) -> Path:
 def _processor(args: argparse.Namespace, policy: Path, folder: Path, log: Path) -> Program:
     arguments = [
         *("serve", "-c", str(policy), "--listen", f"unix:{folder / 'extproc.sock'}", "--workers", str(args.workers)),
-        *("--transport", args.transport, "--admin", args.admin, "--log", str(log)),
+        *("--transport", args.transport, "--admin", args.admin, "--log-format", args.log_format),
+        *("--log", "-" if args.log_format == "console" else str(log)),
     ]
     return Program("extproc", arguments, ready="ready at", tell=_pass_on)
 
@@ -161,7 +170,7 @@ def _introduction(args: argparse.Namespace, policy: Policy, envoy: EnvoyProcess,
     lines = [
         f"Envoy      {gateway}  (profile {args.profile}; its admin http://{envoy.admin})",
         f"processor  {args.workers} worker(s), transport {args.transport}; {admin}/status, {admin}/metrics",
-        f"log        {log}",
+        f"log        {'below' if args.log_format == 'console' else log}",
         f"models     {', '.join(model.name for model in policy.models) or 'none'}",
     ]
     if policy.models:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from extproc.routing.health import Ailing, HealthChange
 from extproc.server.listen import Listen
+from extproc.server.log import LogFormat
 from extproc.server.policies import Sealed
 from extproc.server.tls import TlsContent
 from extproc.server.transport import Binding
@@ -24,6 +25,7 @@ class Start(Struct, frozen=True, tag=True):
     """Sent once, first. `start` in [0, 1) sets the worker's draws apart; `log` is a sink's destination.
 
     `place`: the folder of state that the workers share.
+    `log_format`: the form of its lines.
     """
 
     index: int
@@ -33,6 +35,7 @@ class Start(Struct, frozen=True, tag=True):
     transport: str
     log: str
     place: str = ""
+    log_format: LogFormat = "json"
 
 
 class Prepare(Struct, frozen=True, tag=True):

@@ -7,11 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from extproc.protocol.record import Scalar
+from extproc.telemetry.console import ConsoleLines
 from extproc.telemetry.lines import Lines, LogValue
 
 QUEUE_LINES: Final = 10_000
@@ -27,6 +28,14 @@ PIPE_WRITE_MAX: Final = 4096
 """Largest write to what is not a file: PIPE_BUF of Linux, up to which the lines of several processes never mix."""
 
 FILE_MODE: Final = 0o640
+
+PLAIN: Final = "NO_COLOR"
+COLOURED: Final = "FORCE_COLOR"
+"""The variables by which many programs are told about colours: https://no-color.org, https://force-color.org."""
+
+LogFormat = Literal["json", "console"]
+LOG_FORMATS: Final[tuple[LogFormat, ...]] = ("json", "console")
+"""JSON objects for programs, or columns for people."""
 
 
 class Sink:
@@ -60,6 +69,14 @@ class Sink:
             os.close(self._descriptor)
             self._descriptor = None
 
+    @property
+    def coloured(self) -> bool:
+        """True if people see the lines on a terminal, unless the environment says otherwise."""
+        if os.environ.get(PLAIN):
+            return False
+        terminal = self._descriptor is not None and os.isatty(self._descriptor)
+        return terminal or bool(os.environ.get(COLOURED))
+
     def _open(self) -> int:
         if self._path is None:
             return sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
@@ -71,11 +88,12 @@ class Sink:
 
 
 class Log:
-    """Lines on their way to a sink. `dropped` counts those that were not written."""
+    """Lines on their way to a sink, as JSON or for people. `dropped` counts those that were not written."""
 
-    def __init__(self, sink: Sink, **common: Scalar) -> None:
+    def __init__(self, sink: Sink, style: LogFormat = "json", **common: Scalar) -> None:
         self._sink = sink
-        self._encode = Lines(**common).line
+        console = style == "console"
+        self._encode = ConsoleLines(colours=sink.coloured, **common).line if console else Lines(**common).line
         self._lines: deque[bytes] = deque()
         self._unwaited = 0  # dropped by the queue
         self._unwritten = 0  # dropped by the writer; each number has one thread that changes it

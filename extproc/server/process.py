@@ -184,7 +184,7 @@ async def serve(end: socket.socket, plans: Sequence[tuple[Sealed, Plan]] = ()) -
     os.environ.setdefault("GRPC_VERBOSITY", "NONE" if start.binding.tls is None else "ERROR")
     log: Log | None = None
     try:
-        log = Log(Sink(start.log), worker=start.index)
+        log = Log(Sink(start.log), start.log_format, worker=start.index)
         runtime = Runtime(_plan(start.sealed, plans), log, start=start.start, index=start.index, place=start.place)
         worker = await start_worker(runtime, start.binding, start.transport)
         await WorkerProcess(supervisor, worker).serve()

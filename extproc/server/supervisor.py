@@ -23,7 +23,7 @@ from extproc.server.child import LINGER, Child, WorkerState
 from extproc.server.control import Start
 from extproc.server.forker import Forker
 from extproc.server.listen import Listen, Tcp
-from extproc.server.log import Log
+from extproc.server.log import Log, LogFormat
 from extproc.server.policies import ActivePolicy
 from extproc.server.relief import tell_relief, unready
 from extproc.server.reloads.life import Cause, PolicyLife
@@ -70,6 +70,7 @@ class Options(Struct, frozen=True):
     tls_files: TlsFiles | None = None
     socket_mode: int = SOCKET_MODE
     log: str = "-"
+    log_format: LogFormat = "json"
     webhook: Tcp | None = None
     watch: bool = False
     """Reload when the policy's files change."""
@@ -241,7 +242,7 @@ class Supervisor:
         webhook = None if options.webhook is None else options.webhook.sibling(index)
         binding = Binding(options.listen.sibling(index), self.life.config.tls, options.socket_mode, webhook)
         sealed, share = self.life.config.sealed, index / options.workers
-        order = Start(index, share, sealed, binding, options.transport, options.log, self._place)
+        order = Start(index, share, sealed, binding, options.transport, options.log, self._place, options.log_format)
         return Child(order, lambda: self.life.config, self._forker, self._totals, self._log, self._noted, self._learned)
 
     async def _started(self) -> None:

@@ -6,7 +6,7 @@ and for what it adds.
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeAlias
 
 from extproc.protocol.record import Record
 from extproc.telemetry.budgets import count_budgets
@@ -29,9 +29,10 @@ from extproc.telemetry.families import (
     TENANT_REQUESTS,
     TENANT_TOKENS,
     UNPRICED,
+    Family,
 )
 from extproc.telemetry.inspected import count_inspected
-from extproc.telemetry.metrics import Buckets, Metrics
+from extproc.telemetry.metrics import Metrics
 from extproc.telemetry.names import UNKNOWN, LabelNames
 from extproc.telemetry.snapshot import NOBODY, OTHER
 
@@ -49,6 +50,21 @@ _OTHER_STATUS: Final = "_OTHER"
 """The type of an error whose status is none of HTTP's: what a backend makes up is no label."""
 
 
+Observe: TypeAlias = Callable[[float], None]
+
+_KINDS: Final[dict[str, tuple[Family, tuple[str, ...]]]] = {
+    "served": (REQUEST_DURATION, ("",)),
+    "first": (FIRST_TOKEN, ()),
+    "paced": (PER_TOKEN, ()),
+    "input": (TOKEN_USAGE, ("input",)),
+    "output": (TOKEN_USAGE, ("output",)),
+    "cached_input": (TOKEN_USAGE, ("cached_input",)),
+    "cache_creation_input": (TOKEN_USAGE, ("cache_creation_input",)),
+    "reasoning": (TOKEN_USAGE, ("reasoning",)),
+}
+"""What is observed of an exchange, with the last label of the family that has one of its own."""
+
+
 def error_type(record: Record) -> str:
     """Return the type of error that an exchange ended with, a fixed word or a status; empty if it was served."""
     if record.decision in _FAILED:
@@ -59,32 +75,27 @@ def error_type(record: Record) -> str:
 
 
 class _Series:
-    """The series of exchanges that have the same labels."""
+    """The series of exchanges that have the same labels. One begins with its first value: an empty one says nothing."""
 
-    __slots__ = ("_by_type", "_durations", "_labels", "_usage", "cost", "duration", "first", "input", "output", "paced")
+    __slots__ = ("_found", "_labels", "_metrics", "cost")
 
     def __init__(self, metrics: Metrics, labels: tuple[str, ...], backend: str, model: str) -> None:
+        self._metrics = metrics
         self._labels = labels
-        self._usage = metrics.histogram(TOKEN_USAGE)
-        self._durations = metrics.histogram(REQUEST_DURATION)
-        self._by_type: dict[str, Callable[[float], None]] = {}
+        self._found: dict[str, Observe] = {}
         self.cost = (backend, model)
-        self.duration = self._durations.series(*labels, "").observe
-        self.first = metrics.histogram(FIRST_TOKEN).series(*labels).observe
-        self.paced = metrics.histogram(PER_TOKEN).series(*labels).observe
-        self.input = self._usage.series(*labels, "input").observe
-        self.output = self._usage.series(*labels, "output").observe
 
-    def tokens(self, kind: str) -> Callable[[float], None]:
-        """Return what observes tokens of a kind that few exchanges have."""
-        found = self._by_type.get(kind)
+    def of(self, kind: str) -> Observe:
+        """Return what observes a value of a kind."""
+        found = self._found.get(kind)
         if found is None:
-            found = self._by_type[kind] = self._usage.series(*self._labels, kind).observe
+            family, last = _KINDS[kind]
+            found = self._found[kind] = self._metrics.histogram(family).series(*self._labels, *last).observe
         return found
 
-    def failed(self, error: str) -> Buckets:
-        """Return the durations of exchanges that ended with an error."""
-        return self._durations.series(*self._labels, error)
+    def failed(self, error: str) -> Observe:
+        """Return what observes the duration of an exchange that ended with an error."""
+        return self._metrics.histogram(REQUEST_DURATION).series(*self._labels, error).observe
 
 
 class ExchangeCounts:
@@ -181,27 +192,27 @@ class ExchangeCounts:
         if took is None:
             return
         if record.decision in _FAILED or (record.status is not None and record.status >= ERROR):
-            series.failed(error_type(record)).observe(took / 1000)
+            series.failed(error_type(record))(took / 1000)
             return
-        series.duration(took / 1000)
+        series.of("served")(took / 1000)
         first = record.first_token_ms
         if first is not None and record.stream:
-            series.first(first / 1000)
+            series.of("first")(first / 1000)
             tokens = record.output_tokens
             if tokens is not None and tokens > 1:
-                series.paced((took - first) / 1000 / (tokens - 1))
+                series.of("paced")((took - first) / 1000 / (tokens - 1))
 
     def _count_tokens(self, series: _Series, record: Record) -> None:
         if record.input_tokens is not None:
-            series.input(record.input_tokens)
+            series.of("input")(record.input_tokens)
         if record.output_tokens is not None:
-            series.output(record.output_tokens)
+            series.of("output")(record.output_tokens)
         if record.cached_input_tokens is not None:
-            series.tokens("cached_input")(record.cached_input_tokens)
+            series.of("cached_input")(record.cached_input_tokens)
         if record.cache_creation_input_tokens is not None:
-            series.tokens("cache_creation_input")(record.cache_creation_input_tokens)
+            series.of("cache_creation_input")(record.cache_creation_input_tokens)
         if record.reasoning_tokens is not None:
-            series.tokens("reasoning")(record.reasoning_tokens)
+            series.of("reasoning")(record.reasoning_tokens)
         self._metered[(record.usage_source or UNKNOWN,)] += 1
         if record.cost_usd is None:
             self._metrics.counter(UNPRICED).add(*series.cost)

@@ -151,3 +151,20 @@ def test_stdout_is_left_open(capfd: pytest.CaptureFixture[str], monkeypatch: pyt
     with os.fdopen(reading, "rb") as pipe:
         assert json.loads(pipe.read())["event"] == "ready"
     assert capfd.readouterr().out == ""
+
+
+def test_the_log_may_be_for_people_with_colours_where_somebody_asks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, (variables, coloured) in enumerate([({}, False), ({"FORCE_COLOR": "1"}, True)]):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        log = Log(Sink(str(tmp_path / str(number))), "console", worker=3)
+        log.event("reload_problem", {"problem": "line 3"})
+        log.close()
+        said = (tmp_path / str(number)).read_text()
+        assert "problem=line 3" in said
+        assert "worker=3" in said
+        assert ("\x1b" in said) == coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not Sink(str(tmp_path / "plain")).coloured

@@ -49,6 +49,8 @@ class PolicyLife:
         self._forker = forker
         self._log = log
         self._metrics = metrics
+        for result in ("ok", "failed"):  # shown from the start: an alert about an increase needs a zero before it
+            metrics.counter(RELOADS).add(result, by=0.0)
         self._health = health
         self._reloading = asyncio.Lock()
         self._files = FileWatch()
