@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
 
 from extproc.policy.address import Address
+from extproc.policy.audit_notes import audit_notes
 from extproc.policy.backends import Backend
 from extproc.policy.base import Loc, listed, meant
 from extproc.policy.budget_notes import budget_notes, state_notes
@@ -63,6 +64,7 @@ def advice(policy: Policy) -> Iterator[Note]:
         message = "requests on paths of no API get 404"
         yield ("backends",), message, f"write `default_backend: {of_models[0]}` to send them there, or none"
     yield from _unnamed_servers(policy)
+    yield from audit_notes(policy)
     if not policy.models and policy.unknown_models == "reject" and of_models:
         yield ("unknown_models",), "every model is unknown, so every request is rejected", "add `models`, or write pass"
 

@@ -66,7 +66,7 @@ default_backend: none
 steering: {cluster_header: x-extproc-cluster, model_header: x-extproc-model}
 tenants: {from: {header: x-tenant-id}, required: true, known: {acme: {region: eu}, globex: {}}}
 time_zone: Europe/Berlin
-audit: {file: /var/log/extproc/audit.jsonl, rotate: {size: 100MiB}, on_failure: block}
+audit: {file: /var/log/extproc/audit.jsonl, sign: {file: /run/secrets/audit.pem}, on_failure: block}
 limits: {request_body: 16MiB, exchange_timeout: 10m}
 health: {failures: 3, cooldown: 10s}
 """

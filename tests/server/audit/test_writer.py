@@ -1,5 +1,6 @@
 """Records become lines in their order; what cannot be written blocks, or is declared."""
 
+import errno
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from extproc.server.audit import writer as module
+from extproc.server.audit.files import AuditFile
 from extproc.telemetry.audit.signing import PublicKey, new_key
 from tests.gathered import gathered
 from tests.server.audit.writing import auditing, filled, ids, kinds, receiver, settings, verify
@@ -64,6 +66,30 @@ def test_files_are_rotated_and_the_chain_goes_on(tmp_path: Path) -> None:
     found = verify(*files)
     assert (found.problems, found.running) == ((), False)
     assert len(found.chains) == 1
+
+
+@gathered("step", ["rename", "reopen"])
+def test_a_rotation_that_fails_half_way_is_finished_later(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, whole, failed = tmp_path / step, getattr(AuditFile, step), list[bool]()
+    folder.mkdir()
+
+    def once(*arguments: Any) -> Any:
+        if not failed:
+            failed.append(True)
+            raise OSError(errno.EIO, "Input/output error")
+        return whole(*arguments)
+
+    monkeypatch.setattr(AuditFile, step, once)
+    with auditing(f"file: {folder}/a.jsonl, rotate: {{size: 1MiB}}") as audit:
+        audit.record(3_000)
+        audit.until(lambda running: bool(failed) and running.writer.written == 3_000)
+    monkeypatch.undo()
+    files = sorted(folder.glob("a.0*.jsonl"))
+    found = verify(*files)
+    assert (found.problems, found.running, len(found.chains)) == ((), False, 1)
+    assert ids(*files) == [f"r{number}" for number in range(1, 3_001)]
 
 
 def test_no_more_rotated_files_are_kept_than_the_policy_says(tmp_path: Path) -> None:
