@@ -19,6 +19,7 @@ from extproc.policy.pipelines import Match, Pipeline
 from extproc.policy.retry_notes import retry_notes
 from extproc.policy.signals import HEADERS, INTENT
 from extproc.policy.tenant_notes import tenant_notes
+from extproc.policy.usage_notes import usage_notes
 from extproc.policy.virtual import Target, VirtualModel
 
 Note = tuple[Loc, str, str]
@@ -55,6 +56,7 @@ def advice(policy: Policy) -> Iterator[Note]:
     yield from tenant_notes(policy)
     yield from state_notes(policy)
     yield from budget_notes(policy)
+    yield from usage_notes(policy)
     yield from comparison_notes(policy)
     yield from _unreached(policy.pipelines)
     yield from _weaker(policy.pipelines)

@@ -9,6 +9,7 @@ from msgspec import Struct
 from extproc.protocol.enums import plain
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.modes import ProtocolConfig
+from extproc.protocol.record import Usage
 from extproc.protocol.work import WorkResult
 
 
@@ -48,12 +49,17 @@ class Body(Struct, frozen=True):
 
 
 class Trailers(Struct, frozen=True):
-    """Trailers, which end their side in place of a body's end mark."""
+    """Trailers, which end their side in place of a body's end mark.
+
+    `usage`: the tokens that Envoy's own filter counted in the response, and `model` the model that it found there.
+    """
 
     side: Side
     fields: HeaderMap
     attributes: Mapping[str, str] = {}
     config: ProtocolConfig | None = None
+    usage: Usage | None = None
+    model: str = ""
 
 
 class Unknown(Struct, frozen=True):

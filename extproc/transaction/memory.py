@@ -76,9 +76,10 @@ class Memory(Struct, eq=False):
     `known`: it is the plan's. `first_cluster`: the cluster of the route that an Envoy without the fingerprint matched
     first, if it reports one. `misconfigured` names what Envoy lacks, `detail` says how to fix it; `observed`: Envoy
     ignores every response of the processor. `usage`: the tokens that were counted, once the response has ended,
-    `counting` what they are counted by (None if nobody counts), and `cost` their price; `response_model`: the model
-    that the response names. `route_name`: that of Envoy's route, where the policy reads it. `rule`: the model's rule
-    that decided, or could not be asked; `rule_signals`: the signals that the model's rules and those of residency read.
+    `counting` what they are counted by (None if nobody counts), `counted` what Envoy counted, and `cost` their price;
+    `response_model`: the model that the response names. `route_name`: that of Envoy's route, where the policy reads
+    it. `rule`: the model's rule that decided, or could not be asked; `rule_signals`: the signals that the model's rules
+    and those of residency read.
     `confinement`: where the request may go, if a rule of residency holds. `weighed`: what is weighed of the body.
     `left`: the candidates that were left out, where somebody wants to know. `opened`: the key under which the exchange
     counts as open.
@@ -162,6 +163,7 @@ class Memory(Struct, eq=False):
     stream: bool | None = None
     usage: Usage = NO_USAGE
     cost: float | None = None
+    counted: Usage | None = None
     response_model: str | None = None
     route_name: str = ""
     subjects: Mapping[str, str] = _NO_SIGNALS

@@ -49,6 +49,8 @@ class Needs(Struct, frozen=True):
     """Header fields besides `FIELDS_READ`."""
     route_name: bool = False
     """The attribute `xds.route_name` of requests."""
+    counted: bool = False
+    """What Envoy's own filter counted, with trailers of responses that it makes."""
     route_told: bool = False
     """The same, for the metadata that Envoy gets alone: no request is decided by it."""
     attributes: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ from extproc.routing.mirrors import mirror_numbers
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.auditing.settings import AuditSettings, audit_settings
-from extproc.transaction.billing import told_of
+from extproc.transaction.billing import counting, told_of
 from extproc.transaction.claim import Claim
 from extproc.transaction.contract import CONTRACT_VERSION, answered_by
 from extproc.transaction.needs import names_route, needs_of
@@ -149,6 +149,7 @@ class Plan:
         )
         if self.told is not None:
             self.needs = self.told.shown(self.needs)
+        self.needs = counting(policy, self.needs)
         if self.calling is not None:
             self.needs = self.calling.shown(self.needs)
         self.tracing = policy.telemetry.traces

@@ -222,7 +222,11 @@ class ResponseSide:
     def trailers(self, now: float) -> Effects:
         """Ends the body, where an end mark did not, and passes the trailers on."""
         self.state = advance(self.mode, self.state, MessageKind.TRAILERS, Side.RESPONSE)
-        return PASS_RESPONSE_TRAILERS if self._answer is None else self._answer.trailers(now)
+        if self._answer is None:
+            return PASS_RESPONSE_TRAILERS
+        effects = self._answer.trailers(now)
+        # A filter that buffers sends trailers only once its one message is answered, which it is not, or fails by.
+        return effects if self._proof is None else self._prove(self._proof.came(effects))
 
     def judged(self, result: WorkResult, now: float) -> Effects:
         """Goes on with what became of the work that was handed out."""

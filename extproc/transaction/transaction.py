@@ -26,6 +26,7 @@ from extproc.routing.weighing import LeftOut
 from extproc.transaction.answers import NOTHING, Effects
 from extproc.transaction.auditing.trail import audited
 from extproc.transaction.billing.cost import cost_of
+from extproc.transaction.billing.counted import check_counted, settle, take
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
 from extproc.transaction.intent import Intent
@@ -301,6 +302,7 @@ class Transaction:
             if telling is not None and (response.state is not _OPEN or response.unread):
                 effects = telling.begun(effects, now)
         else:
+            take(self._memory, cast("Trailers", message))
             effects = response.trailers(now)
             if telling is not None:
                 effects = telling.ended(effects, now)
@@ -386,8 +388,10 @@ class Transaction:
             self._count_unshown()
         if self._memory.picked is not None:
             over(self._shared, self._memory, now)
-        if self._memory.cost is None:
-            self._memory.cost = cost_of(self._plan.prices, self._memory)
+        settle(self._memory)
+        if self._plan.needs.counted:
+            check_counted(self._memory)
+        self._memory.cost = cost_of(self._plan.prices, self._memory)
         if self._plan.budgets is not None:
             self._plan.budgets.settle(self._memory, whole=self._response.state is SideState.DONE)
         record = record_of(self._memory, now, self._plan.recorded, self._plan.digest)

@@ -11,6 +11,7 @@ from extproc.protocol.messages import Body, Headers, Message, Side, Trailers, Un
 from extproc.wire.beside import Attributes, ForwardedMetadata, config
 from extproc.wire.pb import headers_pb2
 from extproc.wire.pb.processor_pb2 import HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest
+from extproc.wire.tokens import counted
 from extproc.wire.usual import usual
 
 MAX_FIELDS: Final = 10_000
@@ -63,7 +64,7 @@ def _body(side: Side, body: HttpBody, request: ProcessingRequest) -> Body:
 
 
 def _trailers(side: Side, trailers: HttpTrailers, request: ProcessingRequest) -> Trailers:
-    return Trailers(side, _fields(trailers.trailers), Attributes(request), config(request))
+    return Trailers(side, _fields(trailers.trailers), Attributes(request), config(request), *counted(request))
 
 
 def _fields(headers: headers_pb2.HeaderMap) -> HeaderMap:

@@ -138,9 +138,10 @@ async def unary(
     }
 
 
-async def events(port: int, connections: int, model: str) -> dict[str, float]:
+async def events(port: int, connections: int, model: str, *, usage: bool = False) -> dict[str, float]:
     """Event streams side by side, one each connection: bytes and events that came, and the first one's delay (ms)."""
-    body = json.dumps({"model": model, "stream": True, "messages": [{"role": "user", "content": "count"}]}).encode()
+    asked = {"model": model, "stream": True, "messages": [{"role": "user", "content": "count"}]}
+    body = json.dumps(asked | ({"stream_options": {"include_usage": True}} if usage else {})).encode()
     answers = await asyncio.gather(*(_stream(port, request(body, f"127.0.0.1:{port}")) for _ in range(connections)))
     return {
         "events": sum(count for count, _ in answers),
@@ -175,12 +176,13 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--large", type=int, default=0, help="bytes of the requests of every other connection")
     parser.add_argument("--model", default="chat")
+    parser.add_argument("--usage", action="store_true", help="streams are asked for their usage")
     parser.add_argument("--agent", default="bench", help="the user-agent of requests, by which a policy may know them")
     args = parser.parse_args()
     load = (
         unary(args.port, args.connections, args.seconds, args.pause, args.large, args.agent)
         if args.kind == "unary"
-        else events(args.port, args.connections, args.model)
+        else events(args.port, args.connections, args.model, usage=args.usage)
     )
     print(json.dumps(uvloop.run(load)))
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from extproc.gateway.bootstrap.counted import counter
 from extproc.gateway.bootstrap.filter import attempt_filter, copy_filter, reading_filter
 from extproc.gateway.bootstrap.values import REQUEST_SLACK, Json, Setting, seconds, socket_address, typed
 from extproc.policy import Address, Backend
@@ -114,7 +115,7 @@ def retry_cluster(backend: Backend, setting: Setting) -> Json:
         "per_connection_buffer_limit_bytes": max(_buffer(setting), setting.buffered),
         "load_assignment": {**cluster["load_assignment"], "cluster_name": name},
         "typed_extension_protocol_options": {
-            HTTP_OPTIONS: {**options, "http_filters": [attempt_filter(setting, backend), _codec()]}
+            HTTP_OPTIONS: {**options, "http_filters": [*counter(setting), attempt_filter(setting, backend), _codec()]}
         },
     }
 
@@ -154,20 +155,22 @@ def first_cluster(backend: Backend, setting: Setting) -> Json:
     cluster = backend_cluster(backend, setting)
     name = backend.name + FIRST_SUFFIX
     options = cluster["typed_extension_protocol_options"][HTTP_OPTIONS]
-    count, codec = _uncounted()
     return {
         **cluster,
         "name": name,
         "load_assignment": {**cluster["load_assignment"], "cluster_name": name},
-        "typed_extension_protocol_options": {
-            HTTP_OPTIONS: {**options, "http_filters": [count, reading_filter(setting, backend), codec]}
-        },
+        "typed_extension_protocol_options": {HTTP_OPTIONS: {**options, "http_filters": _reading(setting, backend)}},
     }
 
 
-def _uncounted() -> list[Json]:
+def _reading(setting: Setting, backend: Backend) -> list[Json]:
+    count, codec = without_fields(COUNT_HEADER)
+    return [*counter(setting), count, reading_filter(setting, backend), codec]
+
+
+def _uncounted(setting: Setting) -> list[Json]:
     """Take Envoy's count of attempts out again before a provider sees it; without one, an attempt is the first."""
-    return without_fields(COUNT_HEADER)
+    return [_codec()] if setting.retries is None else without_fields(COUNT_HEADER)
 
 
 def without_fields(*names: str) -> list[Json]:
@@ -216,7 +219,8 @@ def _few(setting: Setting) -> Json:
 
 
 def _protocol(address: Address, setting: Setting) -> Json:
-    filters = {} if setting.retries is None else {"http_filters": _uncounted()}
+    counts = counter(setting)
+    filters = {"http_filters": [*counts, *_uncounted(setting)]} if counts or setting.retries is not None else {}
     if not address.secure:
         return _plain() | filters
     # HTTP/2 where the backend agrees to it in the TLS handshake (ALPN), else HTTP/1.1.

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from extproc.gateway.bootstrap.counted import forwarded
 from extproc.gateway.bootstrap.values import PROCESSOR, Json, Setting, seconds, typed
 from extproc.policy import Backend, Policy
 from extproc.policy.credential_headers import CREDENTIAL_ENDINGS
@@ -176,8 +177,7 @@ def _service(setting: Setting, configuration: str) -> Json:
 
 def _metadata(setting: Setting) -> Json:
     """Return the namespaces of dynamic metadata that the processor writes, and those that it reads."""
-    forwarded = {"forwarding_namespaces": {"untyped": [*setting.needs.namespaces]}} if setting.needs.namespaces else {}
-    return {**forwarded, "receiving_namespaces": {"untyped": receiving(setting.policy)}}
+    return {**forwarded(setting), "receiving_namespaces": {"untyped": receiving(setting.policy)}}
 
 
 def _modes(setting: Setting) -> Json:
@@ -205,7 +205,7 @@ def _response_modes(setting: Setting) -> Json:
     return {
         "response_header_mode": "SEND" if setting.reads_response else "SKIP",
         "response_body_mode": "FULL_DUPLEX_STREAMED" if streams else "BUFFERED" if buffers else "NONE",
-        "response_trailer_mode": "SEND" if streams else "SKIP",
+        "response_trailer_mode": "SEND" if streams or setting.needs.counted else "SKIP",
     }
 
 

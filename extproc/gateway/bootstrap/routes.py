@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from extproc.gateway.bootstrap.counted import counting_routes
 from extproc.gateway.bootstrap.filter import control_headers, enabled
 from extproc.gateway.bootstrap.mirrored import mirrored_routes
 from extproc.gateway.bootstrap.retried import retried_routes
@@ -64,7 +65,7 @@ def _told(name: str, value: str) -> Json:
 
 def _routes(setting: Setting) -> list[Json]:
     steered = [*retried_routes(setting), *steered_routes(setting.policy)]
-    steered = [*mirrored_routes(setting, steered), *steered]
+    steered = counting_routes(setting, [*mirrored_routes(setting, steered), *steered])
     fields = credential_fields(setting.policy)
     for route in steered:
         route["route"] |= _times()

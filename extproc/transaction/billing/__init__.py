@@ -3,7 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from extproc.policy import Policy
+from extproc.transaction.needs import Needs
 
 if TYPE_CHECKING:
     from extproc.transaction.billing.metadata import ExchangeMetadata
@@ -20,3 +23,10 @@ def told_of(policy: Policy, digest: str) -> "ExchangeMetadata | None":
         policy.usage.metadata, digest
     )
     return made
+
+
+def counting(policy: Policy, needs: Needs) -> Needs:
+    """Return what Envoy must hand over, with what its filter counts if the policy leaves that to it."""
+    if policy.usage is None or policy.usage.source != "envoy":
+        return needs
+    return replace(needs, counted=True, response_headers=True)

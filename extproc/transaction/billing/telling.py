@@ -9,6 +9,7 @@ from extproc.protocol.effects import Chunk, Metadata, OwnMetadata, Proceed, Reje
 from extproc.protocol.messages import Side
 from extproc.transaction.answers import Effects
 from extproc.transaction.billing.cost import cost_of
+from extproc.transaction.billing.counted import settle
 from extproc.transaction.memory import Memory
 from extproc.usage.prices import PriceBook
 
@@ -65,6 +66,7 @@ class UsageTelling:
     def _carried(self, effect: _Carrier, now: float, *, unserved: bool = False) -> _Carrier:
         memory = self._memory
         memory.count()
+        settle(memory)
         memory.cost = cost_of(self._prices, memory)
         made = self._made(memory, memory.cost, now, unserved)
         metadata: Metadata = made if effect.metadata is None else _joined(effect.metadata, made)

@@ -65,6 +65,7 @@ def demands(policy: Policy, needs: "Needs") -> Demands:
         **({} if policy.tenants is None else {"who is calling": _calling(policy.tenants, needs)}),
         **({"the endpoint pools": [[each.name, *each.backends] for each in pools]} if pools else {}),
         **_budgets(policy),
+        **({"who counts tokens": "envoy"} if needs.counted else {}),
         **_retries(policy),
         **_mirrors(policy),
     }

@@ -27,6 +27,7 @@ What = Literal[
     "response_body_mode",
     "response_header_mode",
     "steering",
+    "token_usage",
 ]
 """Which setting of Envoy is wrong. A closed list: it is a metric's label."""
 
@@ -58,6 +59,9 @@ _DETAILS: Final[dict[What, str]] = {
     "response_body_mode": "the policy reads responses: set response_body_mode to BUFFERED, or to FULL_DUPLEX_STREAMED,"
     " which it must be where request_body_mode is FULL_DUPLEX_STREAMED or bodies do not wait for headers",
     "response_header_mode": "a response body came without its headers: set response_header_mode: SEND",
+    "token_usage": "Envoy counted no tokens of a whole response: let the clusters of backends have the filter"
+    " ai_protocol_manager, their routes its llm_protocol, and the processor's filter response_trailer_mode: SEND and"
+    " forwarding_namespaces.typed: [envoy.ai.token_usage]; or the backend reports none",
     "steering": "Envoy did not follow the steering header, or has no cluster of the backend's name: check the route"
     " with cluster_header, route_cache_action, disable_clear_route_cache and mutation_rules",
 }
