@@ -50,7 +50,8 @@ class Processor:
         self._said = folder / "stderr.txt"
         self._command = [sys.executable, "-m", "extproc", "serve", "-c", str(self.policy)]
         self._command += ["--listen", f"unix:{folder}/p.sock", "--admin", "127.0.0.1:0", "--log", str(self._log)]
-        self._command += ["--workers", str(workers), "--transport", transport, *more]
+        # A test that writes a policy says itself when it is reloaded; `--watch` among `more` takes this back.
+        self._command += ["--workers", str(workers), "--transport", transport, "--no-watch", *more]
         self._environ = {**os.environ, **(environ or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoints: tuple[str, ...] = ()

@@ -420,3 +420,28 @@ def test_files_that_change_are_taken_by_all_workers_and_a_wrong_one_as_soon_as_i
 
     play(stage, scene, workers=2)
     assert {str(line["cause"]) for line in stage.events("reload")} == {"file"}
+
+
+def test_a_policy_that_waits_for_another_envoy_is_taken_once_that_is_there(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life, "ASK_AGAIN", 0.1)
+
+    async def nobody_is_asked() -> None:
+        return None
+
+    async def scene(supervisor: Supervisor) -> None:
+        kept, (child,) = supervisor.life, supervisor._children
+        monkeypatch.setattr(kept, "ask_workers", nobody_is_asked)
+        child.envoys = {kept.loaded.fingerprint: 0.0}
+        watching = asyncio.ensure_future(kept.watch())
+        stage.policy.write_text(POLICY.replace(":9001", ":9002"))
+        await until(lambda: kept.awaits is not None, START_SECONDS)
+        assert (await supervisor.status())["policy"]["awaits_envoy"] == kept.awaits  # type: ignore[index]  # as above
+        child.envoys = {kept.awaits or "": 0.0}
+        await until(lambda: kept.last is not None and kept.last["cause"] == "envoy", START_SECONDS)
+        assert kept.last is not None
+        assert (kept.last["result"], kept.awaits, kept.loaded.fingerprint) == ("ok", None, next(iter(child.envoys)))
+        watching.cancel()
+
+    play(stage, scene)
