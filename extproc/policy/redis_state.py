@@ -102,7 +102,7 @@ class RedisState(Value):
     password: Source | None = None
     """The source of the user's password."""
     tls: GuardTls | None = None
-    """Only for `rediss://`: the [TLS](#tls-to-a-guard) to the server."""
+    """Only for `rediss://`: the [TLS](#guard-tls) to the server."""
     prefix: Annotated[
         str,
         matching(

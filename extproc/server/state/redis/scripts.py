@@ -138,7 +138,7 @@ RENEW: Final = _script(f"""{_CLOCK}
 for i, key in ipairs(KEYS) do
   redis.call('ZADD', key .. ':open', now + {LEASE}, ARGV[i])
   redis.call('EXPIRE', key .. ':open', {LEASE + KEEP})
-  redis.call('EXPIRE', key, {LEASE + KEEP}, 'GT')
+  if not redis.call('HGET', key, 'o') then redis.call('EXPIRE', key, {LEASE + KEEP}) end
 end
 return 1
 """)
