@@ -28,8 +28,8 @@ class Limits(Value):
     """Longest time of a whole exchange, answer included. The default is longer than any answer of a model, and frees
     what a lost peer holds."""
     open_exchanges: Annotated[Count, Field(ge=1, le=1_000_000), Written("whole number", "20000")] = 10_000
-    """Most exchanges open at once in a worker; beyond it new ones are refused. Bounds memory, and is far more
-    than one worker keeps up with."""
+    """Most exchanges open at once in a worker; from `overload.refuse` of it new ones are refused. Bounds memory, and is
+    far more than one worker keeps up with."""
     held_bodies: Annotated[Size, Field(ge=1, le=64 * GIB), Written("size", "1GiB")] = 256 * MIB
     """Bytes of bodies, and of what streams keep waiting, that a worker holds at most over all exchanges, while they
     arrive or are judged; beyond it, an exchange that holds over 64 KiB gets 503 with `retry-after`, or ends as a stream

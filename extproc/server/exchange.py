@@ -63,7 +63,7 @@ def admit(runtime: Runtime, stream: ExchangeStream, configuration: bytes = b"") 
 
     Both are UNAVAILABLE: that is what Envoy's `retry_on: unavailable` takes to another worker.
     """
-    if runtime.draining or runtime.full or runtime.elsewhere(configuration):
+    if runtime.draining or runtime.elsewhere(configuration) or runtime.full:
         runtime.refused(AbortCode.UNAVAILABLE)
         stream.abort(AbortCode.UNAVAILABLE, _public(DRAINING if runtime.draining else OVERLOADED))
         return None

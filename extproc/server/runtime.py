@@ -48,6 +48,7 @@ from extproc.telemetry.families import (
 from extproc.telemetry.names import label_names
 from extproc.transaction import Lane, Plan, Shared, Transaction
 from extproc.transaction.lanes import Tap
+from extproc.transaction.load import REFUSED_ROOM
 from extproc.transaction.steering.fingerprint import ATTEMPT_MARK, COPY_MARK
 from extproc.transaction.steering.witness import UNVERIFIED
 from extproc.transaction.upstream.attempt import Attempt
@@ -167,8 +168,9 @@ class Runtime:
 
     @property
     def full(self) -> bool:
-        """True if `limits.open_exchanges` are open."""
-        return len(self._open) >= self.plan.limits.open_exchanges
+        """True if `limits.open_exchanges` are open; while new ones are refused in words, if as many more are."""
+        room = REFUSED_ROOM if self.shared.load.refuses else 1
+        return len(self._open) >= self.plan.limits.open_exchanges * room
 
     def elsewhere(self, configuration: bytes) -> bool:
         """True if a new exchange is for another worker, which has room; never an attempt of one that is under way."""

@@ -8,6 +8,10 @@ EASED: Final = 0.8
 """The part of a threshold below which the load has to fall: a load that stays about a threshold would turn processors
 on and off, and clients away and in, five times a second."""
 
+REFUSED_ROOM: Final = 2
+"""The part of `limits.open_exchanges` that may be open while new ones are refused in words: those that were have a
+kilobyte each, and are open until Envoy has heard. Past it they end as UNAVAILABLE, without words."""
+
 
 class WorkerLoad:
     """Mutable, one a worker. `lean`: new exchanges go without the processors that may be skipped.

@@ -192,7 +192,7 @@ def test_endpoints_that_envoy_cannot_hold_together_are_refused(endpoints: tuple[
 
 def test_every_worker_adds_what_it_holds_to_the_circuit_breakers() -> None:
     [bounds] = for_endpoints("unix:/a", "unix:/b")["circuit_breakers"]["thresholds"]
-    assert bounds == {"max_pending_requests": 14, "max_requests": 14, "max_retries": 14}
+    assert bounds == {"max_pending_requests": 28, "max_requests": 28, "max_retries": 28}
 
 
 @pytest.mark.parametrize(("host", "address"), [("0.0.0.0", "127.0.0.1"), ("[::]", "127.0.0.1"), ("[::1]", "::1")])

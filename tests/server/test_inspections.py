@@ -122,6 +122,33 @@ def test_a_verdict_comes_back_with_its_ticket_in_the_loops_thread() -> None:
     play(scene)
 
 
+def test_a_lane_is_stuck_once_all_of_its_threads_go_on_with_what_was_given_up(
+    held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspections, "STUCK_AFTER", 0.05)
+
+    async def scene(asked: Asked) -> None:
+        started = threading.Semaphore(0)
+
+        def hang() -> None:
+            started.release()
+            held.wait(FAR)
+
+        asked.submit(hang, 1, within=0.01)
+        assert isinstance(await asked.answers.get(), Failed)
+        await asyncio.to_thread(started.acquire)
+        while not asked.pool.slow.stuck(asked.loop.time() + FAR):
+            assert not asked.pool.stuck  # the other thread works
+            asked.submit(hang, 2, within=0.01)
+            await asyncio.to_thread(started.acquire)
+            assert isinstance(await asked.answers.get(), Failed)
+        await until(lambda: asked.pool.stuck)
+        held.set()
+        await until(lambda: not asked.pool.stuck)
+
+    play(scene)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
 def test_what_computes_scores_steps_back_behind_the_loop_and_the_rules() -> None:
     def niceness() -> object:

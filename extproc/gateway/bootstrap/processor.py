@@ -7,6 +7,7 @@ from extproc.gateway.bootstrap.values import PROCESSOR, Json, ProcessorTls, Sett
 from extproc.policy.address import is_dns_name, is_ip
 from extproc.protocol.errors import ServeError
 from extproc.server.listen import Unix, parse
+from extproc.transaction.load import REFUSED_ROOM
 from extproc.transaction.steering.fingerprint import CONFIG_HEADER
 
 CONNECT_TIMEOUT: Final = 1.0
@@ -81,8 +82,11 @@ def _discovery(addresses: list[Json]) -> Json:
 
 
 def _bounds(setting: Setting) -> Json:
-    """Each exchange is a stream to the processor; all of a dead worker's may be offered to another at once."""
-    most = setting.policy.limits.open_exchanges * len(setting.endpoints)
+    """Each exchange is a stream to the processor; all of a dead worker's may be offered to another at once.
+
+    Room for those that are being refused, too: past these bounds Envoy refuses by itself, without `retry-after`.
+    """
+    most = setting.policy.limits.open_exchanges * REFUSED_ROOM * len(setting.endpoints)
     return {"max_pending_requests": most, "max_requests": most, "max_retries": most}
 
 
