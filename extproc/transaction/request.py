@@ -359,7 +359,7 @@ class RequestSide:
             sealed = sealed if judged is None else judged.sealed
             coded = self._opening is not None and bool(self._opening.codings)
             routed = route(self._plan, self._shared, memory, asked, plain, changed, sealed, now, coded=coded)
-        if self._plan.audit is not None:
+        if self._plan.audit is not None and self._plan.audit.captures:
             capture(self._plan.audit, memory, plain if routed.body is None else routed.body)
         if self._plan.pools is not None:
             routed = with_endpoints(routed, self._pick(routed.body or plain, model_at(memory, asked), now))

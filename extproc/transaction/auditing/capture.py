@@ -15,7 +15,7 @@ def capture(settings: AuditSettings, memory: Memory, body: bytes) -> None:
     was found and not masked (by `report`, in shadow mode), that has parts which nobody could inspect, or of which a
     processor gave no verdict.
     """
-    if not settings.captures or memory.claimed is None or memory.mcp is not None or memory.claim is None:
+    if memory.claimed is None or memory.mcp is not None or memory.claim is None:
         return
     findings = memory.findings
     if findings is None or not findings.judges_request or findings.failures or not findings.unread.keys() <= SEALED:

@@ -11,15 +11,14 @@ from extproc.protocol.errors import ClientError
 
 
 class AuditSettings(Struct, frozen=True):
-    """The section `audit` of a policy, and what was read for it, by its name there. No rendering shows that."""
+    """The section `audit` of a policy, and what was read for it, by its name there. No rendering shows that.
+
+    `captures`: bodies of requests are kept.
+    """
 
     section: Audit
     secrets: Mapping[str, bytes]
-
-    @property
-    def captures(self) -> bool:
-        """True if bodies of requests are kept."""
-        return self.section.capture == "masked"
+    captures: bool
 
     def __repr__(self) -> str:
         return f"AuditSettings({', '.join(self.secrets) or 'no keys'})"
@@ -29,7 +28,8 @@ def audit_settings(policy: Policy, secrets: Mapping[str, bytes]) -> AuditSetting
     """Return the audit settings of a policy; None if it keeps no record."""
     if policy.audit is None:
         return None
-    return AuditSettings(policy.audit, {k.removeprefix(AUDIT): v for k, v in secrets.items() if k.startswith(AUDIT)})
+    read = {k.removeprefix(AUDIT): v for k, v in secrets.items() if k.startswith(AUDIT)}
+    return AuditSettings(policy.audit, read, policy.audit.capture == "masked")
 
 
 UNAVAILABLE = "audit_unavailable"
