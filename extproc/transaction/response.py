@@ -335,10 +335,7 @@ class ResponseSide:
         return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=override(self._going_on(), self.mode)),)
 
     def _tapped(self, counting: ExchangeUsage, headers: HeaderMutation | None, length: int | None) -> Effects:
-        """Answers the headers of a body that passes while it is read for its usage alone.
-
-        Where Envoy ignores the override, nothing is counted. One with a length comes as messages: its end is seen so.
-        """
+        """Answers the headers of a body that is read for its usage alone. One with a length comes as messages."""
         duplex = self.mode is BodyMode.FULL_DUPLEX_STREAMED
         self._left = length
         self._answer, tap = tapped(counting, duplex=duplex)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from importlib.util import find_spec
 from typing import Any, Final
 
 import pytest
@@ -141,3 +142,44 @@ def test_streams_that_clients_leave_are_estimated(metering: Gateway, version: Ve
         assert line["usage_source"] == "estimated", (name, line)
         assert line["output_tokens"] > 0
         assert line["input_tokens"] > 0
+
+
+@pytest.fixture
+def libraries() -> None:
+    if not all(map(find_spec, ("openai", "anthropic"))):
+        pytest.skip("a library is missing")
+
+
+@pytest.mark.usefixtures("libraries")
+@pytest.mark.parametrize("version", ["http1"])
+def test_official_libraries_see_usage_only_if_they_ask(metering: Gateway, version: Version) -> None:  # noqa: ARG001
+    import openai
+
+    with openai.OpenAI(api_key="k", base_url=f"http://127.0.0.1:{metering.port}/v1", max_retries=0) as client:
+        for asks in (None, False, True):
+            before = len(metering.processor.lines())
+            options: Any = openai.omit if asks is None else {"include_usage": asks}
+            asked: Any = {"model": "plain", "messages": MESSAGES, "stream": True, "stream_options": options}
+            chunks = list(client.chat.completions.create(**asked))
+            seen = [chunk.usage for chunk in chunks if chunk.usage is not None]
+            assert len(seen) == (asks is True)
+            assert all(chunk.choices for chunk in chunks) is not (asks is True)
+            assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+            line = next_line(metering, before)
+            assert line["usage_source"] == "provider"
+            if seen:
+                assert counts(line) == (seen[0].prompt_tokens, seen[0].completion_tokens)
+            metering.site.expected += 1
+
+
+@pytest.mark.usefixtures("libraries")
+@pytest.mark.parametrize("version", ["http1"])
+def test_the_library_of_anthropic_sees_the_usage_that_is_recorded(metering: Gateway, version: Version) -> None:  # noqa: ARG001
+    import anthropic
+
+    with anthropic.Anthropic(api_key="k", base_url=f"http://127.0.0.1:{metering.port}", max_retries=0) as client:
+        before = len(metering.processor.lines())
+        with client.messages.stream(model="opus", max_tokens=99, messages=MESSAGES) as stream:  # type: ignore[arg-type]
+            final = stream.get_final_message()
+        assert counts(next_line(metering, before)) == (final.usage.input_tokens, final.usage.output_tokens)
+        metering.site.expected += 1

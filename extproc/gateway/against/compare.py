@@ -90,6 +90,8 @@ def _filter(filter_: Json, policy: Policy, plan: Plan) -> Iterator[str]:
         yield from _bodies(filter_)
     elif plan.needs.errors and _mode(filter_, "response_body_mode", "NONE") not in HELD:
         yield "errors of backends are withheld, as they might quote a credential: write response_body_mode: BUFFERED"
+    if plan.needs.metered and not plan.needs.response_body:
+        yield from _metered(filter_)
     yield from _headers(filter_, plan)
     yield from _fields(filter_, policy, plan)
     yield from _switches(filter_, policy)
@@ -128,6 +130,17 @@ def _bodies(filter_: Json) -> Iterator[str]:
         yield "response_body_mode is BUFFERED beside a streamed request: write FULL_DUPLEX_STREAMED"
     elif response == "BUFFERED" and not inside(filter_, "allow_mode_override"):
         yield "allow_mode_override is not true: event streams are refused; write allow_mode_override: true"
+
+
+def _metered(filter_: Json) -> Iterator[str]:
+    request, response = _mode(filter_, "request_body_mode", "NONE"), _mode(filter_, "response_body_mode", "NONE")
+    early = inside(filter_, "send_body_without_waiting_for_header_response")
+    if response in {"STREAMED", "FULL_DUPLEX_STREAMED"}:
+        return
+    if request == "FULL_DUPLEX_STREAMED" or early:
+        yield f"response_body_mode is {response}: no token is counted; write FULL_DUPLEX_STREAMED"
+    elif not inside(filter_, "allow_mode_override"):
+        yield "allow_mode_override is not true: no token is counted; write allow_mode_override: true"
 
 
 def _headers(filter_: Json, plan: Plan) -> Iterator[str]:
