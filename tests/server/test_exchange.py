@@ -188,12 +188,24 @@ def test_as_many_exchanges_as_allowed_are_open_and_the_next_is_sent_elsewhere(tm
     stage = Stage(tmp_path / "log", "open_exchanges: 2")
     first, _ = stage.exchange()
     stage.exchange()
+    stage.runtime.shared.load.alone = False
     refused = Stream()
     assert admit(stage.runtime, refused) is None
     assert refused.aborts == [(AbortCode.UNAVAILABLE, "extproc_overloaded")]
     assert stage.runtime.metrics.counter(ABORTS) == {("UNAVAILABLE",): 1}
     first.gone(True)
+    stage.runtime.sweep(stage.runtime.clock())
     stage.exchange()
+
+
+def test_without_another_worker_as_many_more_are_open_to_be_refused_in_words(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "log", "open_exchanges: 2")
+    for _ in range(4):
+        stage.exchange()
+    assert stage.runtime.shared.load.refuses
+    refused = Stream()
+    assert admit(stage.runtime, refused) is None
+    assert refused.aborts == [(AbortCode.UNAVAILABLE, "extproc_overloaded")]
 
 
 def test_a_worker_that_drains_sends_new_exchanges_elsewhere(stage: Stage) -> None:
