@@ -73,13 +73,13 @@ def test_no_default_backend_is_said(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_every_error_of_a_wrong_policy_is_a_line_on_stderr_and_exits_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, path = check(tmp_path, GOOD.replace("backend: local", "backend: loca") + "budgets: []\n")
+    code, path = check(tmp_path, GOOD.replace("backend: local", "backend: loca") + "cache: []\n")
     assert code == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
         f"{path}:7:84: models[0].fallback[0].backend: there is no backend loca (did you mean local?)",
-        f"{path}:8:1: budgets: budgets is not supported by this version (delete it: nothing in it would be done)",
+        f"{path}:8:1: cache: cache is not supported by this version (delete it: nothing in it would be done)",
     ]
 
 
