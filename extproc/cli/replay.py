@@ -47,7 +47,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("records", type=Path, nargs="+", metavar="audit.jsonl", help="files to replay; - for stdin")
     parser.add_argument(
-        "--capture", type=Path, action="append", default=[], metavar="bodies.jsonl", help="a file of captured bodies"
+        "--capture", type=Path, action="append", metavar="bodies.jsonl", help="a file of captured bodies"
     )
     parser.add_argument("--key", type=Path, metavar="FILE", help="the key that the bodies are encrypted with")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     old = None if args.against is None else prepare_or_exit(args.against)
     with ExitStack() as stack:
         bodies = CapturedBodies(_cipher(args.key))
-        for path in args.capture:
+        for path in args.capture or ():
             bodies.add(stack.enter_context(_opened(path)))
         replay = Replay(new, old, bodies)
         for path in args.records:

@@ -53,7 +53,7 @@ class Expectation(Struct, frozen=True, forbid_unknown_fields=True):
     why_contains: Several | UnsetType = UNSET
 
 
-class Difference(Struct, frozen=True):
+class UnmetExpectation(Struct, frozen=True):
     """One thing that is not as expected. `field`: its name; the others are as people read them."""
 
     field: str
@@ -61,78 +61,78 @@ class Difference(Struct, frozen=True):
     found: str
 
 
-def differences(expect: Expectation, found: Explanation) -> list[Difference]:
+def differences(expect: Expectation, found: Explanation) -> list[UnmetExpectation]:
     """Return what differs."""
     return [*_plain(expect, found), *_lists(expect, found), *_findings(expect, found), *_bodies(expect, found)]
 
 
-def _plain(expect: Expectation, found: Explanation) -> Iterator[Difference]:
+def _plain(expect: Expectation, found: Explanation) -> Iterator[UnmetExpectation]:
     for name in ("action", "status", "pipeline", "rule", "backend", "model"):
         wanted, got = getattr(expect, name), getattr(found, name)
         if wanted is not UNSET and not (got in wanted if isinstance(wanted, list) else got == wanted):
-            yield Difference(name, _shown(wanted), _shown(got))
+            yield UnmetExpectation(name, _shown(wanted), _shown(got))
     if expect.cost_usd is not UNSET and not _near(expect.cost_usd, found.cost_usd):
-        yield Difference("cost_usd", _shown(expect.cost_usd), _shown(found.cost_usd))
+        yield UnmetExpectation("cost_usd", _shown(expect.cost_usd), _shown(found.cost_usd))
 
 
-def _lists(expect: Expectation, found: Explanation) -> Iterator[Difference]:
+def _lists(expect: Expectation, found: Explanation) -> Iterator[UnmetExpectation]:
     if expect.plan is not UNSET:
         got = [f"{each.backend}/{each.model}" for each in found.plan]
         fits = len(got) == len(expect.plan) and all(
             wanted in {each, each.partition("/")[0]} for wanted, each in zip(expect.plan, got, strict=True)
         )
         if not fits:
-            yield Difference("plan", _shown(expect.plan), _shown(got))
+            yield UnmetExpectation("plan", _shown(expect.plan), _shown(got))
     for name in ("residency", "failed"):
         wanted, told = getattr(expect, name), list(getattr(found, name))
         if wanted is not UNSET and wanted != told:
-            yield Difference(name, _shown(wanted), _shown(told))
+            yield UnmetExpectation(name, _shown(wanted), _shown(told))
     usage = {} if found.usage is None else msgspec.to_builtins(found.usage)
     for name, wanted, values in (("signals", expect.signals, found.signals), ("usage", expect.usage, usage)):
         yield from _members(name, {} if wanted is UNSET else wanted, values)
     for text in _texts(expect.why_contains):
         if not any(text in line for line in found.why):
-            yield Difference("why_contains", _shown(text), _shown(list(found.why)))
+            yield UnmetExpectation("why_contains", _shown(text), _shown(list(found.why)))
 
 
-def _members(name: str, wanted: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Difference]:
+def _members(name: str, wanted: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[UnmetExpectation]:
     for key, value in wanted.items():
         got = values.get(key)
         same = _near(value, got) if isinstance(value, float) and isinstance(got, int | float) else got == value
         if not same:
-            yield Difference(f"{name}.{key}", _shown(value), _shown(got))
+            yield UnmetExpectation(f"{name}.{key}", _shown(value), _shown(got))
 
 
-def _findings(expect: Expectation, found: Explanation) -> Iterator[Difference]:
+def _findings(expect: Expectation, found: Explanation) -> Iterator[UnmetExpectation]:
     if expect.findings is UNSET:
         return
     told = Counter(f"{each.side} {each.processor} {each.kind} ({each.action})" for each in found.findings)
     all_of_them = ", ".join(f"{count} {name}" for name, count in sorted(told.items())) or "none"
     if not expect.findings and found.findings:
-        yield Difference("findings", "none", all_of_them)
+        yield UnmetExpectation("findings", "none", all_of_them)
     for wanted in expect.findings:
         named = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
         count = named.pop("count", None)
         fitting = sum(all(getattr(each, name) == value for name, value in named.items()) for each in found.findings)
         if fitting != count if count is not None else fitting == 0:
             told_of = " ".join(map(str, named.values())) or "any"
-            yield Difference("findings", f"{'at least 1' if count is None else count} {told_of}", all_of_them)
+            yield UnmetExpectation("findings", f"{'at least 1' if count is None else count} {told_of}", all_of_them)
 
 
-def _bodies(expect: Expectation, found: Explanation) -> Iterator[Difference]:
+def _bodies(expect: Expectation, found: Explanation) -> Iterator[UnmetExpectation]:
     body = found.answer if found.body is None else found.body
     text = bytes(body).decode() if isinstance(body, Raw) else body or ""
     if expect.body is not UNSET:
         got = _decoded(text)
         if got != expect.body:
-            yield Difference("body", _shown(expect.body), text or "none")
+            yield UnmetExpectation("body", _shown(expect.body), text or "none")
     within = [text, *_strings(_decoded(text))]
     for wanted in _texts(expect.body_contains):
         if not any(wanted in each for each in within):
-            yield Difference("body_contains", _shown(wanted), text or "no body")
+            yield UnmetExpectation("body_contains", _shown(wanted), text or "no body")
     for unwanted in _texts(expect.body_lacks):
         if any(unwanted in each for each in within):
-            yield Difference("body_lacks", _shown(unwanted), text)
+            yield UnmetExpectation("body_lacks", _shown(unwanted), text)
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 from msgspec import Struct
 
 from extproc.explain.cases.case_file import Case
-from extproc.explain.cases.expectation import Difference, differences
+from extproc.explain.cases.expectation import UnmetExpectation, differences
 from extproc.explain.explanation import Explanation
 from extproc.explain.lines import SampleRequest
 
@@ -22,7 +22,7 @@ class CaseVerdict(Struct, frozen=True):
 
     case: Case
     seconds: float
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[UnmetExpectation, ...] = ()
     error: str | None = None
     why: tuple[str, ...] = ()
 

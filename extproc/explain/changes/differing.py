@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from extproc.policy import Policy
 
-Step: TypeAlias = str
 Kind: TypeAlias = Literal["added", "removed", "changed", "moved"]
 
 _NAMED: Final = ("name", "header")
@@ -20,7 +19,7 @@ class PolicyChange(Struct, frozen=True):
     `before` and `after`: plain data; None for what is not there. `whole`: the entry of a list that is there or not.
     """
 
-    path: tuple[Step, ...]
+    path: tuple[str, ...]
     kind: Kind
     before: Any = None
     after: Any = None
@@ -41,12 +40,12 @@ def policy_changes(before: Policy, after: Policy) -> list[PolicyChange]:
     return list(_members((), plain(before), plain(after)))
 
 
-def _members(path: tuple[Step, ...], before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[PolicyChange]:
+def _members(path: tuple[str, ...], before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[PolicyChange]:
     for name in dict.fromkeys([*before, *after]):
         yield from _values((*path, name), before.get(name), after.get(name))
 
 
-def _values(path: tuple[Step, ...], before: Any, after: Any) -> Iterator[PolicyChange]:
+def _values(path: tuple[str, ...], before: Any, after: Any) -> Iterator[PolicyChange]:
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
@@ -61,7 +60,7 @@ def _values(path: tuple[Step, ...], before: Any, after: Any) -> Iterator[PolicyC
         yield PolicyChange(path, "changed", before, after)
 
 
-def _entries(path: tuple[Step, ...], before: Sequence[Any], after: Sequence[Any]) -> Iterator[PolicyChange]:
+def _entries(path: tuple[str, ...], before: Sequence[Any], after: Sequence[Any]) -> Iterator[PolicyChange]:
     """Compare two lists of entries that have names."""
     old, new = ({_name(each) or "": each for each in entries} for entries in (before, after))
     for name in dict.fromkeys([*old, *new]):
