@@ -5,10 +5,10 @@ another worker than the request did. It names the plan of its request, which thi
 may only have prepared.
 """
 
+from copy import copy
 from typing import Final
 
 from extproc.transaction import Plan
-from extproc.transaction.upstream.kept import kept_for_upstream
 
 PLANS_KEPT: Final = 128
 """Plans that are kept when others were put in force. A kept plan has no pipelines and takes some 50 KB; 100 reloads in
@@ -44,3 +44,13 @@ class RecentPlans:
             return self.offered
         kept = self._kept.get(version)
         return None if kept is None else kept[0]
+
+
+def kept_for_upstream(plan: Plan) -> Plan | None:
+    """Return a plan without what judges, so that many may be kept long; None if it has no attempts and no copies."""
+    if plan.retries is None and not plan.mirrors:
+        return None
+    kept = copy(plan)
+    kept.pipelines, kept.guards, kept.stages, kept.steerings = (), (), (), {}
+    kept._screened, kept._claims = {}, {}  # noqa: SLF001  - caches of the plan, which the copy must not share
+    return kept
