@@ -50,7 +50,7 @@ def add_parser(subparsers: Subparsers) -> Any:
     keygen = tasks.add_parser("keygen", help="make a key that signs: PATH, and PATH.pub for who verifies")
     keygen.add_argument("path", type=Path, metavar="PATH")
     show = tasks.add_parser("show", help="print captured requests, one request line each")
-    show.add_argument("files", type=Path, nargs="+", metavar="FILE", help="files of bodies, such as audit.0.bodies")
+    show.add_argument("files", type=Path, nargs="+", metavar="FILE", help="files of bodies, such as audit.bodies")
     show.add_argument("--id", metavar="REQUEST", help="only the request with this id")
     show.add_argument("--decrypt-key", type=Path, metavar="FILE", help="the key that `encrypt` names")
     return parser

@@ -60,7 +60,7 @@ class Audit(Value):
     """The audit record: one JSON line per exchange, in a chain of hashes. See [audit.md](audit.md)."""
 
     file: Annotated[FilePath, Written("path", "/var/log/extproc/audit.jsonl")] | None = None
-    """File of the lines. Each worker has its own: its number goes before the ending, as in `audit.0.jsonl`."""
+    """File of the lines. Workers after the first have their own: `audit.1.jsonl` and so on."""
     stdout: Truth = False
     """`true`: the lines go to standard output, too."""
     otlp: AuditService | None = None

@@ -88,6 +88,6 @@ def test_a_new_key_is_the_owners_alone_and_no_file_is_overwritten(tmp_path: Path
 
 
 def test_no_body_with_an_id_exits_with_1(tmp_path: Path) -> None:
-    kept = tmp_path / "a.0.bodies"
+    kept = tmp_path / "a.bodies"
     kept.write_bytes(b"")
     assert main(["audit", "show", str(kept), "--id", "none"]) == 1

@@ -177,7 +177,7 @@ def _check_masked(line: dict[str, Any]) -> None:
 
 def _check_kept(running: Audited, masked: ClientResponse) -> None:
     """See that the body of a masked request can be read with the key, and only so, and be explained."""
-    kept = running.folder / "audit.0.bodies"
+    kept = running.folder / "audit.bodies"
     assert kept.stat().st_mode & 0o077 == 0
     assert b"EMAIL" not in kept.read_bytes()
     number = masked.header("x-extproc-request-id") or ""

@@ -29,13 +29,13 @@ _head: Final = msgspec.json.Decoder(ReadHead).decode
 
 
 def path_of(file: Path, worker: int) -> Path:
-    """Return the file of a worker: `audit.jsonl` becomes `audit.0.jsonl`."""
-    return file.with_name(f"{file.stem}.{worker}{file.suffix}")
+    """Return the file of a worker: `audit.jsonl` of the first one, `audit.1.jsonl` of the second, and so on."""
+    return file.with_name(f"{file.stem}.{worker}{file.suffix}") if worker else file
 
 
 def bodies_of(file: Path, worker: int) -> Path:
-    """Return the file of the bodies that a worker captures, beside that of its lines: `audit.0.bodies`."""
-    return file.with_name(f"{file.stem}.{worker}.bodies")
+    """Return the file of the bodies that a worker captures, beside that of its lines: `audit.bodies`."""
+    return path_of(file, worker).with_suffix(".bodies")
 
 
 class AuditFile:

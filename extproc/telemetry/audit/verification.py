@@ -1,5 +1,6 @@
 """The verification of an audit record: each line by its hash, each chain by its links, its ends by their signatures."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Literal
@@ -22,6 +23,9 @@ from extproc.telemetry.audit.signing import PublicKey
 
 PROBLEMS_MAX: Final = 1000
 """Problems that are listed: one torn-out page makes two, a file of something else one for each line."""
+
+_OF_ANOTHER: Final = re.compile(r"\.[0-9]{1,3}\.")
+"""The number of another worker, behind the name of the first one's files: there are 256 at the most."""
 
 STDIN: Final = "-"
 """The name of a file that has none."""
@@ -170,7 +174,7 @@ class Verification:
         begun = head.opened or head.continued
         if begun is not None and begun.stem is not None and self._file != STDIN:
             name = self._file.rpartition("/")[2]
-            if not name.startswith(begun.stem):
+            if not name.startswith(begun.stem) or _OF_ANOTHER.match(name, len(begun.stem)):
                 self._note(head.writer, f"this chain was written to files named {begun.stem}, not {name}")
 
     # -- links

@@ -23,22 +23,22 @@ def captured(data: bytes = BODY) -> CapturedBody:
 def test_a_body_is_a_request_line_beside_its_audit_line(tmp_path: Path) -> None:
     with auditing(f"file: {tmp_path}/a.jsonl, capture: masked") as audit:
         audit.record(captured=captured())
-    kept = tmp_path / "a.0.bodies"
+    kept = tmp_path / "a.bodies"
     found, line = opened(kept.read_bytes(), None)
     assert (found.id, json.loads(line)["body"]) == ("r1", json.loads(BODY))
     sample = read_line(line)
     assert (sample.path, bytes(sample.body)) == ("/v1/chat/completions", BODY)
-    audited = json.loads((tmp_path / "a.0.jsonl").read_bytes().splitlines()[1])
+    audited = json.loads((tmp_path / "a.jsonl").read_bytes().splitlines()[1])
     assert audited["capture"] == {"bytes": len(BODY), "sha256": found.sha256}
     assert "captured" not in audited["exchange"]
     assert kept.stat().st_mode & 0o077 == 0
-    assert verify(tmp_path / "a.0.jsonl").problems == ()
+    assert verify(tmp_path / "a.jsonl").problems == ()
 
 
 def test_a_sealed_body_opens_with_its_key_alone_and_only_as_what_it_was(tmp_path: Path) -> None:
     with auditing(f"file: {tmp_path}/a.jsonl, capture: masked, encrypt: {{file: k}}", encrypt=KEY) as audit:
         audit.record(2, captured=captured())
-    first, second = (tmp_path / "a.0.bodies").read_bytes().splitlines()
+    first, second = (tmp_path / "a.bodies").read_bytes().splitlines()
     assert b"EMAIL" not in first
     cipher = BodyCipher.read(KEY + b"\n")
     assert json.loads(opened(first, cipher)[1])["body"] == json.loads(BODY)
@@ -51,7 +51,7 @@ def test_a_sealed_body_opens_with_its_key_alone_and_only_as_what_it_was(tmp_path
 def test_a_plain_body_that_was_changed_is_none(tmp_path: Path) -> None:
     with auditing(f"file: {tmp_path}/a.jsonl, capture: masked") as audit:
         audit.record(captured=captured())
-    line = (tmp_path / "a.0.bodies").read_bytes().replace(b"EMAIL_1", b"EMAIL_2")
+    line = (tmp_path / "a.bodies").read_bytes().replace(b"EMAIL_1", b"EMAIL_2")
     with pytest.raises(ValueError, match="changed"):
         opened(line, None)
 
@@ -60,7 +60,7 @@ def test_of_a_body_that_is_too_large_or_no_text_the_size_is_recorded(tmp_path: P
     with auditing(f"file: {tmp_path}/a.jsonl, capture: masked") as audit:
         audit.record(captured=CapturedBody("/v1/x", "", b"", 10**9))
         audit.record(captured=captured(b"\xff\xfe"))
-    lines = [json.loads(line) for line in (tmp_path / "a.0.jsonl").read_bytes().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_bytes().splitlines()]
     assert [line["capture"] for line in lines if line["kind"] == "exchange"] == [
         {"bytes": 10**9, "sha256": None},
         {"bytes": 2, "sha256": None},

@@ -119,8 +119,8 @@ def test_a_file_and_a_service_both_get_each_line_once_also_if_one_of_them_fails_
         audit.until(lambda running: running.writer.blocked is None and running.writer.written == 110)
     received = tmp_path / "received"
     received.write_bytes(b"".join(service.bodies))
-    assert received.read_bytes() == (tmp_path / "a.0.jsonl").read_bytes()
-    assert verify(tmp_path / "a.0.jsonl").problems == ()
+    assert received.read_bytes() == (tmp_path / "a.jsonl").read_bytes()
+    assert verify(tmp_path / "a.jsonl").problems == ()
 
 
 def test_a_service_that_is_dead_at_the_start_leaves_one_chain_in_the_file(tmp_path: Path) -> None:
@@ -131,15 +131,15 @@ def test_a_service_that_is_dead_at_the_start_leaves_one_chain_in_the_file(tmp_pa
             audit.record()
             service.answer = (200, b"")
             audit.until(lambda running: running.writer.blocked is None)
-    found = verify(tmp_path / "a.0.jsonl")
+    found = verify(tmp_path / "a.jsonl")
     assert (found.problems, len(found.chains)) == ((), 1)
-    assert b"".join(service.bodies) == (tmp_path / "a.0.jsonl").read_bytes()
+    assert b"".join(service.bodies) == (tmp_path / "a.jsonl").read_bytes()
 
 
 def test_lines_on_standard_output_are_those_of_the_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with auditing(f"file: {tmp_path}/a.jsonl, stdout: true") as audit:
         audit.record(40)
-    assert capfd.readouterr().out == (tmp_path / "a.0.jsonl").read_text()
+    assert capfd.readouterr().out == (tmp_path / "a.jsonl").read_text()
 
 
 def test_no_rendering_shows_a_key() -> None:

@@ -41,7 +41,7 @@ def test_records_are_lines_of_a_chain_that_is_closed(tmp_path: Path) -> None:
     private, public = new_key()
     with auditing(f"file: {tmp_path}/a.jsonl, sign: {{file: k}}", sign=private) as audit:
         audit.record(100)
-    file = tmp_path / "a.0.jsonl"
+    file = tmp_path / "a.jsonl"
     assert ids(file) == [f"r{number}" for number in range(1, 101)]
     found = verify(file, key=PublicKey.read(public))
     assert (found.problems, found.running, found.chains[0].unproven) == ((), False, 0)
@@ -50,7 +50,7 @@ def test_records_are_lines_of_a_chain_that_is_closed(tmp_path: Path) -> None:
 
 def test_lines_wait_for_a_signature_no_longer_than_the_policy_says(tmp_path: Path) -> None:
     private, _ = new_key()
-    file = tmp_path / "a.0.jsonl"
+    file = tmp_path / "a.jsonl"
     with auditing(f"file: {tmp_path}/a.jsonl, sign: {{file: k}}, checkpoint: 200ms", sign=private) as audit:
         audit.record(3)
         audit.until(lambda _: "checkpoint" in kinds(file))
@@ -59,7 +59,7 @@ def test_lines_wait_for_a_signature_no_longer_than_the_policy_says(tmp_path: Pat
 def test_files_are_rotated_and_the_chain_goes_on(tmp_path: Path) -> None:
     with auditing(f"file: {tmp_path}/a.jsonl, rotate: {{size: 1MiB}}") as audit:
         audit.record(9_000)
-    files = sorted(tmp_path.glob("a.0*.jsonl"))
+    files = sorted(tmp_path.glob("a*.jsonl"))
     assert 4 <= len(files) <= 5
     assert all(file.stat().st_size < 1.1 * 2**20 for file in files)
     assert ids(*files) == [f"r{number}" for number in range(1, 9_001)]
@@ -86,7 +86,7 @@ def test_a_rotation_that_fails_half_way_is_finished_later(
         audit.record(3_000)
         audit.until(lambda running: bool(failed) and running.writer.written == 3_000)
     monkeypatch.undo()
-    files = sorted(folder.glob("a.0*.jsonl"))
+    files = sorted(folder.glob("a*.jsonl"))
     found = verify(*files)
     assert (found.problems, found.running, len(found.chains)) == ((), False, 1)
     assert ids(*files) == [f"r{number}" for number in range(1, 3_001)]
@@ -97,14 +97,14 @@ def test_no_more_rotated_files_are_kept_than_the_policy_says(tmp_path: Path) -> 
         audit.record(9_900)
         audit.until(lambda running: running.writer.written == 9_900)
         audit.record(6_000)
-    files = sorted(tmp_path.glob("a.0*.jsonl"))
+    files = sorted(tmp_path.glob("a*.jsonl"))
     assert len(files) == 3
     assert verify(*files).problems != ()
     assert verify(*files, partial=True).problems == ()
 
 
 def test_a_moved_file_is_left_and_a_new_one_begun(tmp_path: Path) -> None:
-    file, aside = tmp_path / "a.0.jsonl", tmp_path / "a.0.jsonl.1"
+    file, aside = tmp_path / "a.jsonl", tmp_path / "a.jsonl.1"
     with auditing(f"file: {tmp_path}/a.jsonl") as audit:
         audit.record(5)
         audit.until(lambda running: running.writer.written == 5)
@@ -124,7 +124,7 @@ def test_a_moved_file_is_left_and_a_new_one_begun(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_writer_left_is_joined_by_the_next_and_a_torn_line_is_cut_off(tmp_path: Path) -> None:
-    file = tmp_path / "a.0.jsonl"
+    file = tmp_path / "a.jsonl"
     with auditing(f"file: {tmp_path}/a.jsonl") as audit:
         audit.record(3)
     lines = file.read_bytes().splitlines(keepends=True)
@@ -143,12 +143,12 @@ def test_a_file_has_one_writer(tmp_path: Path) -> None:
             assert second.writer.blocked is not None
             assert second.shared.unaudited
         first.record()
-    assert verify(tmp_path / "a.0.jsonl").problems == ()
-    assert len(ids(tmp_path / "a.0.jsonl")) == 1
+    assert verify(tmp_path / "a.jsonl").problems == ()
+    assert len(ids(tmp_path / "a.jsonl")) == 1
 
 
 def test_a_full_file_system_blocks_and_loses_nothing(tiny: Path) -> None:
-    file, ballast = tiny / "a.0.jsonl", tiny / "ballast"
+    file, ballast = tiny / "a.jsonl", tiny / "ballast"
     with auditing(f"file: {tiny}/a.jsonl") as audit:
         audit.record(10)
         audit.until(lambda running: running.writer.written == 10)
@@ -171,7 +171,7 @@ def test_a_full_file_system_blocks_and_loses_nothing(tiny: Path) -> None:
 
 def test_allow_serves_on_and_declares_what_was_lost(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "QUEUE_RECORDS", 20)
-    file, ballast = tiny / "a.0.jsonl", tiny / "ballast"
+    file, ballast = tiny / "a.jsonl", tiny / "ballast"
     with auditing(f"file: {tiny}/a.jsonl, on_failure: allow") as audit:
         audit.record(5)
         audit.until(lambda running: running.writer.written == 5)
@@ -216,7 +216,7 @@ def test_blocked_records_of_exchanges_that_had_begun_are_kept_as_well(
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
 def test_a_device_that_is_full_from_the_start_blocks(tmp_path: Path) -> None:
-    (tmp_path / "a.0.jsonl").symlink_to(FULL)
+    (tmp_path / "a.jsonl").symlink_to(FULL)
     with auditing(f"file: {tmp_path}/a.jsonl") as audit:
         assert audit.shared.unaudited
         assert audit.writer.blocked == "No space left on device"
@@ -228,7 +228,7 @@ def test_a_folder_that_is_missing_blocks_until_it_is_there(tmp_path: Path) -> No
         (tmp_path / "later").mkdir()
         audit.until(lambda running: running.writer.blocked is None)
         audit.record()
-    assert kinds(tmp_path / "later" / "a.0.jsonl") == ["open", "exchange", "close"]
+    assert kinds(tmp_path / "later" / "a.jsonl") == ["open", "exchange", "close"]
     told = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert [line["event"] for line in told] == ["audit_failed", "audit_opened", "audit_recovered", "audit_closed"]
     assert len(told[1]["hash"]) == 64
@@ -241,8 +241,8 @@ def test_other_settings_end_the_chain_and_begin_another(tmp_path: Path) -> None:
         audit.until(lambda running: running.writer.written == 2)
         audit.writer.configure(settings(f"file: {tmp_path}/b.jsonl"))
         audit.record(2)
-    assert kinds(tmp_path / "a.0.jsonl") == ["open", "exchange", "exchange", "close"]
-    assert kinds(tmp_path / "b.0.jsonl") == ["open", "exchange", "exchange", "close"]
+    assert kinds(tmp_path / "a.jsonl") == ["open", "exchange", "exchange", "close"]
+    assert kinds(tmp_path / "b.jsonl") == ["open", "exchange", "exchange", "close"]
 
 
 def test_a_dead_service_is_left_by_other_settings_and_its_lines_are_declared_as_lost(tmp_path: Path) -> None:
@@ -259,9 +259,9 @@ def test_a_dead_service_is_left_by_other_settings_and_its_lines_are_declared_as_
             audit.writer.configure(settings(f"file: {tmp_path}/a.jsonl"))
             audit.until(lambda running: running.writer.blocked is None)
     assert written > 0
-    found = verify(tmp_path / "a.0.jsonl")
+    found = verify(tmp_path / "a.jsonl")
     assert (found.problems, found.chains[0].lost) == ((), written)
-    assert len(ids(tmp_path / "a.0.jsonl")) == 40 - written
+    assert len(ids(tmp_path / "a.jsonl")) == 40 - written
 
 
 @gathered(
@@ -275,7 +275,7 @@ def test_a_record_that_cannot_be_encoded_leaves_a_line_that_says_so(name: str, v
         given: dict[str, Any] = {name: value}
         audit.record(**given)
         audit.record()
-    lines = [json.loads(line) for line in (folder / "a.0.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (folder / "a.jsonl").read_text().splitlines()]
     assert [line["exchange"]["reason"] for line in lines if line["kind"] == "exchange"] == ["unwritable", "weighted"]
     assert lines[1]["exchange"]["request_id"] == "r1"
-    assert verify(folder / "a.0.jsonl").problems == ()
+    assert verify(folder / "a.jsonl").problems == ()

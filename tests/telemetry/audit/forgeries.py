@@ -78,7 +78,7 @@ def cut_beginning(files: Files, random: Random) -> None:
 
 def drop_file(files: Files, random: Random) -> None:
     """A file of several that hold one chain. (That all of a chain is gone, only who knows its head can see.)"""
-    del files[random.choice([name for name in files if name.startswith("audit.0.")])]
+    del files[random.choice([name for name in files if not name.startswith("audit.1.")])]
 
 
 def swap_files(files: Files, random: Random) -> None:

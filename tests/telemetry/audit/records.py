@@ -62,21 +62,20 @@ class Written:
 
     def run(self, worker: int, lines: int, *, closed: bool = True, rotate_every: int = 10**9) -> None:
         """Add a chain of a worker, with checkpoints, rotations, attempts and a declared loss."""
-        name = f"audit.{worker}.jsonl"
+        stem = f"audit.{worker}" if worker else "audit"
+        name = f"{stem}.jsonl"
         chain = AuditChain(f"{self.random.getrandbits(64):016x}", self.signer)
         here = self.files.setdefault(name, [])
-        here.append(chain.line(OpenedChain(worker, "0.1.0", self._end, 0, chain.key, f"audit.{worker}"), self._tick()))
+        here.append(chain.line(OpenedChain(worker, "0.1.0", self._end, 0, chain.key, stem), self._tick()))
         for number in range(1, lines):
             here.append(self._line(chain, number))
             if self.signer is not None and number % 7 == 0:
                 here.append(chain.line(SignedLines(chain.unsigned), self._tick()))
             if number % rotate_every == 0:
                 here.append(chain.line(RotatedFile("size"), self._tick()))
-                aside = f"audit.{worker}.{len(self.files):03d}.jsonl"
+                aside = f"{stem}.20261201T000000.{len(self.files):06d}Z.jsonl"
                 self.files[aside] = here
-                here = self.files[name] = [
-                    chain.line(ContinuedChain(aside, chain.key, f"audit.{worker}"), self._tick())
-                ]
+                here = self.files[name] = [chain.line(ContinuedChain(aside, chain.key, stem), self._tick())]
         if closed:
             here.append(chain.line(ClosedChain(chain.seq + 1), self._tick()))
         self._end = ChainEnd(chain.writer, chain.seq - 1, chain.hash)

@@ -54,7 +54,7 @@ def test_a_clean_record_of_runs_after_each_other_is_whole_and_tampering_with_its
         for _ in range(3):
             written.run(0, random.randint(3, 12), closed=random.random() < 0.5)
         written.run(0, 3)
-        lines = written.files["audit.0.jsonl"]
+        lines = written.files["audit.jsonl"]
         head = lines[-1].split(b'"hash":"')[1][:64].decode()
         assert whole(verified(written.files, has=(head,)))
         for _ in range(5):
@@ -69,12 +69,12 @@ def test_a_clean_record_of_runs_after_each_other_is_whole_and_tampering_with_its
 def test_all_of_the_last_chain_is_missed_only_if_nobody_knows_its_head() -> None:
     written = Written(SIGNER, Random(1))
     written.run(0, 5)
-    assert written.files.keys() == {"audit.0.jsonl"}
-    first = list(written.files["audit.0.jsonl"])
+    assert written.files.keys() == {"audit.jsonl"}
+    first = list(written.files["audit.jsonl"])
     written.run(0, 5)
-    head = written.files["audit.0.jsonl"][-1].split(b'"hash":"')[1][:64].decode()
-    assert whole(verified({"audit.0.jsonl": first}))
-    assert not whole(verified({"audit.0.jsonl": first}, has=(head,)))
+    head = written.files["audit.jsonl"][-1].split(b'"hash":"')[1][:64].decode()
+    assert whole(verified({"audit.jsonl": first}))
+    assert not whole(verified({"audit.jsonl": first}, has=(head,)))
 
 
 def test_a_killed_writer_is_told_from_a_cut_by_the_next_chain_in_its_file() -> None:
@@ -86,7 +86,7 @@ def test_a_killed_writer_is_told_from_a_cut_by_the_next_chain_in_its_file() -> N
     both = verified(written.files)
     assert whole(both)
     assert [chain.end for chain in both.chains] == ["ended", "closed"]
-    cut = {"audit.0.jsonl": [line for number, line in enumerate(written.files["audit.0.jsonl"]) if number != 9]}
+    cut = {"audit.jsonl": [line for number, line in enumerate(written.files["audit.jsonl"]) if number != 9]}
     assert "the chain ended with line" in " ".join(each.what for each in verified(cut).problems)
 
 
