@@ -2,8 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias
 
 from extproc.detectors.service import GuardCertificates
 from extproc.policy.redis_state import RedisAccess
@@ -41,6 +41,10 @@ _GONE: Final = frozenset(
 
 _MOVED: Final = frozenset({"READONLY", "MOVED", "ASK"})
 """Errors by which the server is the wrong one by now: the name is asked for anew."""
+
+
+BegunQuestion: TypeAlias = tuple[RedisConnection, asyncio.Future[Any]]
+"""A question that was sent, and on which connection."""
 
 
 class RedisClient:
@@ -89,19 +93,34 @@ class RedisClient:
         if self._connection is None:
             await self._connected()
 
+    def begin(
+        self, script: RedisScript, keys: Sequence[str], words: Iterable[Word], late: Late
+    ) -> BegunQuestion | None:
+        """Send the question of a `call` now, to wait for it then; None if there is no connection."""
+        connection = self._connection
+        if connection is None:
+            return None
+        return connection, connection.ask(b"EVALSHA", script.digest, len(keys), *keys, *words, late=late)
+
     async def call(
-        self, script: RedisScript, keys: Iterable[str], words: Iterable[Word], late: Late | None = None
+        self,
+        script: RedisScript,
+        keys: Sequence[str],
+        words: Iterable[Word],
+        late: Late | None = None,
+        begun: BegunQuestion | None = None,
     ) -> Any:
         """Run a script and return its reply. Raises LedgerError, DisconnectedError, and what connecting raises.
 
-        `late` gets the reply if nobody waits for it any more.
+        `late` gets the reply if nobody waits for it any more. `begun`: the same question, if it was sent before.
         """
-        keys, words = tuple(keys), tuple(words)
-        connection = self._connection or await self._connected()
+        words = tuple(words)
+        if begun is None:
+            connection = self._connection or await self._connected()
+            begun = connection, connection.ask(b"EVALSHA", script.digest, len(keys), *keys, *words, late=late)
+        connection, asked = begun
         try:
-            return await self._reply(
-                connection.ask(b"EVALSHA", script.digest, len(keys), *keys, *words, late=late), late
-            )
+            return await self._reply(asked, late)
         except RedisError as error:
             if error.code != "NOSCRIPT":
                 raise self._failed(connection, error) from None

@@ -7,7 +7,7 @@ from secrets import token_hex
 from typing import Any, Final
 
 from extproc.policy.redis_state import RedisAccess
-from extproc.server.state.redis.client import CONNECT_WITHIN, RedisClient
+from extproc.server.state.redis.client import CONNECT_WITHIN, BegunQuestion, RedisClient
 from extproc.server.state.redis.connection import DisconnectedError
 from extproc.server.state.redis.replies import KnownAccount, ReserveReply, heard, standing_now, stream_id, words_of
 from extproc.server.state.redis.scripts import LEASE, RENEW, RESERVE
@@ -83,16 +83,23 @@ class RedisLedger:
 
     # -- a question
 
-    async def asked(self, asks: tuple[Ask, ...], numbers: tuple[int, ...]) -> Reserved:
-        """Ask Redis. Raises LedgerError; when cancelled, what it may have reserved is given back."""
-        client, began = self._client, self._clock()
+    def begin(self, asks: tuple[Ask, ...], numbers: tuple[int, ...]) -> BegunQuestion | None:
+        """Send the question before anybody waits for it, if there is a connection: handing work out takes as long."""
+        client = self._client
         keys = [client.key(ask.account.key) for ask in asks]
-        late = partial(self._give_back, asks, numbers)
+        words = words_of(asks, numbers, self._instance)
+        return client.begin(RESERVE, keys, words, partial(self.give_back, asks, numbers))
+
+    async def asked(self, asks: tuple[Ask, ...], numbers: tuple[int, ...], begun: BegunQuestion | None) -> Reserved:
+        """Ask Redis. Raises LedgerError; when cancelled, what it may have reserved is given back."""
+        client, started = self._client, self._clock()
+        keys = [client.key(ask.account.key) for ask in asks]
+        late = partial(self.give_back, asks, numbers)
         try:
-            reply = await client.call(RESERVE, keys, words_of(asks, numbers, self._instance), late)
+            reply = await client.call(RESERVE, keys, words_of(asks, numbers, self._instance), late, begun)
             found = heard(asks, numbers, reply)
         except asyncio.CancelledError:
-            if self._clock() - began >= self.timeout * _NEARLY:
+            if self._clock() - started >= self.timeout * _NEARLY:
                 client.breaker.failed(self._clock(), probe=False)
             raise
         except LedgerError as error:
@@ -134,7 +141,7 @@ class RedisLedger:
                 if self._renewing is None:
                     self._renewing = spawn(self._renew())
 
-    def _give_back(self, asks: tuple[Ask, ...], numbers: tuple[int, ...], reply: Any) -> None:
+    def give_back(self, asks: tuple[Ask, ...], numbers: tuple[int, ...], reply: Any) -> None:
         """Take back what was reserved for a request that did not wait for it."""
         try:
             taken = heard(asks, numbers, reply).reserved.taken
@@ -170,18 +177,33 @@ _NEARLY: Final = 0.9
 
 
 class ReserveQuestion:
-    """A question on its way: see `RemoteAsk`."""
+    """A question on its way: see `RemoteAsk`. If nobody waits for it when its reply comes, nobody will."""
 
-    __slots__ = ("_asks", "_ledger", "_numbers")
+    __slots__ = ("_asks", "_begun", "_ledger", "_numbers", "_over", "_waited")
 
     def __init__(self, ledger: RedisLedger, asks: tuple[Ask, ...], numbers: tuple[int, ...]) -> None:
         self._ledger = ledger
         self._asks = asks
         self._numbers = numbers
+        self._waited = self._over = False
+        self._begun = ledger.begin(asks, numbers)
+        if self._begun is not None:
+            self._begun[1].add_done_callback(self._came)
 
     async def ask(self) -> Reserved:
         """Return what was reserved. Raises LedgerError."""
-        return await self._ledger.asked(self._asks, self._numbers)
+        if self._over:
+            raise LedgerError("unavailable")
+        self._waited = True
+        return await self._ledger.asked(self._asks, self._numbers, self._begun)
+
+    def _came(self, future: "asyncio.Future[Any]") -> None:
+        """Give back what was reserved for a request that went away before it began to wait."""
+        if self._waited:
+            return
+        self._over = True
+        if not future.cancelled() and future.exception() is None:
+            self._ledger.give_back(self._asks, self._numbers, future.result())
 
     def __repr__(self) -> str:
         return f"ReserveQuestion({len(self._asks)})"

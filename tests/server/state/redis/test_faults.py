@@ -197,6 +197,23 @@ def test_a_client_that_leaves_says_nothing_of_the_server(tmp_path: Path) -> None
         asyncio.run(main())
 
 
+def test_a_question_that_nobody_waits_for_is_given_back_and_not_answered(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_at(server.url) as ledger:
+            await reserved(ledger, 0)
+            now = time.time()
+            question = ledger.reserve(asks(BUDGET, 300, now=now), now)
+            never = asyncio.ensure_future(ledger.reserve(asks(BUDGET, 300, now=now), now).ask())
+            never.cancel()  # before it has begun
+            await asyncio.sleep(0.2)
+            assert await fault(question.ask()) == "unavailable"
+            await ledger.settlements.flush(5)
+            assert await used(ledger) == 0
+
+    with redis_server(tmp_path) as server:
+        asyncio.run(main())
+
+
 def test_a_full_server_refuses_what_it_cannot_count_and_corrects_it_once_there_is_room(tmp_path: Path) -> None:
     async def main() -> None:
         async with ledger_at(server.url) as ledger:
