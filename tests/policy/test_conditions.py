@@ -246,6 +246,7 @@ def test_conditions_of_the_same_text_are_the_same() -> None:
 def test_every_fact_can_be_asked() -> None:
     asked = {"headers": "headers.a == ''", "findings": "size(findings) == 0", "mcp": "mcp.tool == ''"}
     asked |= {"time": "time.hour == 0", "backend_state": 'backend_state["a"] == "up"', "fits": 'fits["a/b"]'}
+    asked |= {"spent": 'spent["a"] > 0.8'}
     for fact in BUILT_IN.names:
         assert Condition(asked.get(fact, f"{fact} == {fact}")).signals == {fact}
 

@@ -73,6 +73,7 @@ def test_the_values_of_a_request_have_the_types_that_were_declared_and_tried() -
         "language": "unknown",
         "backend_state": None,
         "fits": None,
+        "spent": None,
     }
 
 
