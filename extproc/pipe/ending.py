@@ -33,11 +33,13 @@ class UnfinishedEnd:
         """Return the events that the end of a body leaves, without the torn beginning of one: no client can read it.
 
         Written in front of an event of ours it would be an event by itself, and an error of the client's own parser.
+        One that some client may read all the same (it is doubted) is for inspection to judge.
         """
         if self._error is None or not events or not self._writer.unfinished:
             return events
         last = events[-1]
-        return events[:-1] if not (last.ended or last.dialect) and last.kind == "other" else events
+        torn = not (last.ended or last.dialect or last.doubt) and last.kind == "other"
+        return events[:-1] if torn else events
 
     def close(self) -> bytes:
         """Return what is added behind the last event."""
