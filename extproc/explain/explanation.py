@@ -6,8 +6,9 @@ from typing import Final, Literal
 
 from msgspec import Raw, Struct
 
+from extproc.apis.demand import demand
+from extproc.classify.tokens import encoding_of
 from extproc.detectors.contract import DetectorError
-from extproc.explain.costs import cost_of
 from extproc.explain.lines import SampleRequest, SampleResponse, body_of
 from extproc.explain.reasons import because, reasons
 from extproc.explain.rehearsal import Ask, Half, Rehearsed, rehearse, unasked
@@ -17,8 +18,10 @@ from extproc.protocol.errors import ProtocolViolation
 from extproc.protocol.headers import HeaderMap
 from extproc.protocol.messages import Side
 from extproc.protocol.record import ProcessorScore, Record, UsageSource
+from extproc.routing.costs import output_estimate
 from extproc.signals.asked import AskedValues
 from extproc.transaction.plan import Plan
+from extproc.transaction.recording import COST_DIGITS
 from extproc.transaction.shared import Shared
 
 __all__ = ["ExplainedFinding", "Explanation", "because", "explain"]
@@ -305,3 +308,19 @@ def _refused(name: str) -> object:
 
 def _one_line(body: bytes) -> bytes:
     return body.replace(b"\r", b" ").replace(b"\n", b" ")  # inside a JSON string, neither can stand unescaped
+
+
+def cost_of(plan: Plan, record: Record, body: bytes) -> float | None:
+    """Return what a request whose `body` went to a backend costs in US dollars.
+
+    None if it went nowhere, if the price is not known, or if nobody knows how many tokens it has.
+    """
+    if record.cost_usd is not None:
+        return record.cost_usd
+    backend, model = record.backend, record.upstream_model
+    price = None if backend is None or model is None else plan.prices.of(backend, model)
+    if price is None or model is None:
+        return None
+    asked = demand(body, encoding_of(model))
+    cost = None if asked.input_tokens is None else price.cost(asked.input_tokens, output_estimate(asked))
+    return None if cost is None else round(cost, COST_DIGITS)

@@ -10,16 +10,15 @@ from extproc.policy.base import Loc, listed, meant
 from extproc.policy.budget_notes import budget_notes, state_notes
 from extproc.policy.choice_notes import finding_notes, residency_notes, strategy_notes
 from extproc.policy.comparison_notes import comparison_notes
-from extproc.policy.keepalive_notes import keepalive_notes
 from extproc.policy.mcp_checks import MCP_API
 from extproc.policy.model import Policy
 from extproc.policy.names import CONTROL_PREFIX
 from extproc.policy.parts import conditions_of
 from extproc.policy.pipelines import Match, Pipeline
+from extproc.policy.response_notes import keepalive_notes, usage_notes
 from extproc.policy.retry_notes import retry_notes
 from extproc.policy.signals import HEADERS, INTENT
 from extproc.policy.tenant_notes import tenant_notes
-from extproc.policy.usage_notes import usage_notes
 from extproc.policy.virtual import Target, VirtualModel
 
 Note = tuple[Loc, str, str]

@@ -31,7 +31,7 @@ SOFT: Final[frozenset[Ailment]] = frozenset({"retried", "limited", "quota", "slo
 itself what it does not serve. A client that leaves looks like a response that is cut, so that this alone must not make
 a model unavailable to others."""
 
-State: TypeAlias = Literal["up", "avoided", "down"]
+BackendState: TypeAlias = Literal["up", "avoided", "down"]
 
 _ENDED: Final[tuple[Ailment, ...]] = ("failing", "retried")
 """The rows that end with a response that is no failure."""
@@ -114,7 +114,7 @@ class BackendHealth:
         """Return the keys that requests are not to go to at `now`; see `down`."""
         return frozenset([key for key in self._out if self._away(key, now, hard)])
 
-    def state(self, backend: str, model: str, now: float) -> State:
+    def state(self, backend: str, model: str, now: float) -> BackendState:
         """Return the state of a model at a backend, with that of the backend as a whole; of that alone without a model.
 
         `avoided`: requests rather go elsewhere, but do go if there is nowhere else.

@@ -1,10 +1,18 @@
-"""Files that the operator names: opened here, and nowhere below."""
+"""Files that the operator names, opened here and nowhere below; and a folder for the length of the program."""
 
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from extproc.policy import Draft, Policy, PolicyError, Problem, drafted
 from extproc.policy.document import TEXT_MAX
 from extproc.policy.signals import Vocabulary
+
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108  - a folder with a name that nobody can guess is made there
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -44,3 +52,14 @@ def _unopened(error: OSError | ValueError) -> tuple[str, str]:
             return f"the file cannot be read: {error.strerror}", "check the path and the disk"
         case _:
             return "this is not the path of a file", "check the path"
+
+
+def private_place(environ: Mapping[str, str]) -> str:
+    """Return a folder that nobody else can guess, for the length of the program. It is not made yet."""
+    shared = str(_MEMORY) if os.access(_MEMORY, os.W_OK) else tempfile.gettempdir()
+    return str(Path(environ.get("XDG_RUNTIME_DIR") or shared, f"extproc-{secrets.token_hex(16)}"))
+
+
+def forget(place: str) -> None:
+    """Remove that folder, if it was made."""
+    shutil.rmtree(place, ignore_errors=True)

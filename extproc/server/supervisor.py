@@ -21,13 +21,13 @@ from extproc.protocol.errors import ServeError
 from extproc.routing.health import Ailing, BackendHealth, HealthChange
 from extproc.server.child import LINGER, Child, WorkerState
 from extproc.server.control import Start
+from extproc.server.files import forget, private_place
 from extproc.server.forker import Forker
 from extproc.server.listen import Listen, Tcp
 from extproc.server.log import Log, LogFormat
 from extproc.server.policies import ActivePolicy
 from extproc.server.relief import tell_relief, unready
 from extproc.server.reloads.life import Cause, PolicyLife
-from extproc.server.state.place import forget, private_place
 from extproc.server.tasks import cancel, spawn
 from extproc.server.template import Template
 from extproc.server.tls import TlsFiles

@@ -4,15 +4,16 @@ All that a record's labels come to is worked out once for each set of them: an e
 and for what it adds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
-from extproc.protocol.record import Record
-from extproc.telemetry.budgets import count_budgets
+from extproc.protocol.record import BudgetCharge, Record
 from extproc.telemetry.conventions import FIRST_TOKEN, OPERATIONS, PER_TOKEN, REQUEST_DURATION, TOKEN_USAGE
 from extproc.telemetry.families import (
     ADDED,
+    BUDGET_REFUSED,
+    BUDGET_SPENT,
     COST,
     DURATION,
     EXCHANGES,
@@ -232,3 +233,13 @@ class ExchangeCounts:
             self._tokens[tenant, "output"] += record.output_tokens
         if record.cost_usd:
             self._spent[(tenant,)] += record.cost_usd
+
+
+def count_budgets(metrics: Metrics, charges: Iterable[BudgetCharge]) -> None:
+    """Count what an exchange took of each budget, and those that had no room for it."""
+    for each in charges:
+        shadow = "true" if each.shadow else "false"
+        if each.amount:
+            metrics.counter(BUDGET_SPENT).add(each.budget, each.unit, shadow, by=each.amount)
+        if each.refused:
+            metrics.counter(BUDGET_REFUSED).add(each.budget, each.unit, shadow)

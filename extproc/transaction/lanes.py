@@ -1,4 +1,4 @@
-"""The parts of a body that the transaction wants to be shown."""
+"""The parts of a body that the transaction wants to be shown, and the intent with which a request is taken."""
 
 from collections.abc import Callable
 from enum import Enum, auto
@@ -19,3 +19,12 @@ class Lane(Enum):
     TAP = auto()  # as PASS, once the exchange's `tap` was shown the piece, unless that wants it as a message
     TAP_ECHO = auto()  # as ECHO, once the same
     ECHO = auto()  # none: each piece that neither is empty nor ends the body may be answered with the same piece
+
+
+@plain
+class Intent(Enum):
+    """The transaction's plan for the request."""
+
+    PASSING = auto()  # it goes on as it comes
+    READING = auto()  # its body decides; nothing of it has gone on
+    DECIDED = auto()  # its destination is known; what still comes is a formality

@@ -19,8 +19,7 @@ from extproc.protocol.work import WorkResult
 from extproc.transaction.answers import NOTHING, PASS_REQUEST_BODY, PASS_REQUEST_HEADERS, Effects
 from extproc.transaction.auditing.capture import capture
 from extproc.transaction.held import Held
-from extproc.transaction.intent import Intent
-from extproc.transaction.lanes import Lane
+from extproc.transaction.lanes import Intent, Lane
 from extproc.transaction.mcp.requests import route_mcp
 from extproc.transaction.memory import Memory
 from extproc.transaction.plan import Plan

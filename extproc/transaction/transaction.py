@@ -25,12 +25,11 @@ from extproc.routing.residency import Confinement
 from extproc.routing.weighing import LeftOut
 from extproc.transaction.answers import NOTHING, Effects
 from extproc.transaction.auditing.trail import audited
-from extproc.transaction.billing.cost import cost_of
 from extproc.transaction.billing.counted import check_counted, settle, take
+from extproc.transaction.billing.telling import cost_of
 from extproc.transaction.findings import Findings
 from extproc.transaction.held import Held
-from extproc.transaction.intent import Intent
-from extproc.transaction.lanes import Lane, Tap
+from extproc.transaction.lanes import Intent, Lane, Tap
 from extproc.transaction.memory import Memory
 from extproc.transaction.plan import Plan
 from extproc.transaction.recording import record_of

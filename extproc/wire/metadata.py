@@ -20,10 +20,10 @@ _MAPPING: Final = key(Value, "struct_value")
 _LARGE: Final = 1e300
 """Numbers below it have a place in a double."""
 
-_Plain: TypeAlias = str | int | float | bool
+_Scalar: TypeAlias = str | int | float | bool
 
 # The type belongs to the key: to a dict, True and 1 and 1.0 are one.
-_Typed: TypeAlias = tuple[str, _Plain, type]
+_Typed: TypeAlias = tuple[str, _Scalar, type]
 
 
 def _number(value: float) -> bytes:
@@ -34,7 +34,7 @@ def _number(value: float) -> bytes:
         return double(inf if value > 0 else -inf)
 
 
-def _value(value: _Plain) -> bytes:
+def _value(value: _Scalar) -> bytes:
     if isinstance(value, str):
         return delimited(_STRING, text(value))
     if isinstance(value, bool):

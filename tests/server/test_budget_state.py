@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from extproc.policy import loads
 from extproc.protocol.errors import ServeError
+from extproc.server.files import forget, private_place
 from extproc.server.state import table as module
 from extproc.server.state.keeper import LedgerKeeper
 from extproc.server.state.layout import CURRENT_AT, JOURNAL_AT, ROW_BYTES, ROWS_AT, StoredRow, rows_for, size_of
 from extproc.server.state.opening import BrokenLedger
-from extproc.server.state.place import forget, private_place
 from extproc.server.state.shared_ledger import SharedLedger
 from extproc.server.state.table import BudgetTable
 from extproc.transaction import Plan, Shared

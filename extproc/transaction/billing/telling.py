@@ -1,4 +1,4 @@
-"""The message that carries the metadata of an exchange: the last one of its response that the processor answers."""
+"""The message that carries the metadata of an exchange: the last one of its response that the processor answers; and its cost."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from extproc.protocol.effects import Chunk, Metadata, OwnMetadata, Proceed, Reject
 from extproc.protocol.messages import Side
 from extproc.transaction.answers import Effects
-from extproc.transaction.billing.cost import cost_of
 from extproc.transaction.billing.counted import settle
 from extproc.transaction.memory import Memory
 from extproc.usage.prices import PriceBook
@@ -17,6 +16,19 @@ _Carrier: TypeAlias = Proceed | Chunk | Reject
 
 MadeOf: TypeAlias = Callable[[Memory, float | None, float, bool], OwnMetadata]
 """Makes the metadata: see `ExchangeMetadata.of`."""
+
+
+def cost_of(prices: PriceBook, memory: Memory) -> float | None:
+    """Return what the exchange cost in US dollars; None if the price or the tokens are not known.
+
+    After a failover the backend is the one whose response came.
+    """
+    choice, usage = memory.choice, memory.usage
+    if choice is None or usage.input is None:
+        return None
+    candidate = choice.candidate
+    model = candidate.model or memory.model
+    return None if model is None else prices.cost(candidate.destination.name, model, usage)
 
 
 class UsageTelling:

@@ -1,7 +1,7 @@
 """A policy that leaves the counting of tokens to Envoy is told what that does not count."""
 
 from extproc.policy import loads
-from extproc.policy.usage_notes import usage_notes
+from extproc.policy.response_notes import usage_notes
 from tests.gathered import gathered
 
 POLICY = "version: 1\nbackends: [{name: a, url: 'http://127.0.0.1:1/v1', api: openai}]\n"
