@@ -1,4 +1,4 @@
-"""The message that carries the metadata of an exchange: the last one of its response that the processor answers; and its cost."""
+"""The message that carries an exchange's metadata, the last one of its response that the processor answers; and its cost."""
 
 from collections.abc import Callable
 from typing import TypeAlias
