@@ -1,4 +1,4 @@
-"""The message that carries an exchange's metadata, the last one of its response that the processor answers; and its cost."""
+"""The cost of an exchange, and the message that carries its metadata: the last of its response that is answered."""
 
 from collections.abc import Callable
 from typing import TypeAlias
