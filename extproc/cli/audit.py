@@ -4,6 +4,7 @@ import argparse
 import gzip
 import os
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -76,7 +77,7 @@ def _verify(args: argparse.Namespace) -> int:
         try:
             with _opened(path) as file:
                 verification.read(str(path), _lines(file, LINE_MAX))
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:  # the latter two of a *.gz that is cut or damaged
             raise CommandError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}", USAGE) from None
     found = verification.finish()
     (_print_json if args.json else _print)(found, signed=args.key is not None)
@@ -88,15 +89,20 @@ def _verify(args: argparse.Namespace) -> int:
 def _print(found: Verified, *, signed: bool) -> None:
     for each in found.problems:
         place = f"{each.file}:{each.line}: " if each.line else f"{each.file}: " if each.file else ""
-        print(f"{place}{f'writer {each.writer}: ' if each.writer else ''}{each.what}", file=sys.stderr)
+        print(_printable(f"{place}{f'writer {each.writer}: ' if each.writer else ''}{each.what}"), file=sys.stderr)
     if found.cut_short:
         print("there is more that is wrong", file=sys.stderr)
     for chain in found.chains:
-        print(_described(chain, signed=signed))
+        print(_printable(_described(chain, signed=signed)))
     if found.problems:
         print(f"{found.lines} lines: NOT as they were written")
     else:
         print(f"{found.lines} lines: {'OK, but an end is open' if found.running else 'OK'}")
+
+
+def _printable(text: str) -> str:
+    """Return text for a terminal: what stands in a record that was changed may be meant to steer one."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 _ENDS: Final = {
@@ -181,8 +187,8 @@ def _show(args: argparse.Namespace) -> int:
                     if args.id in {None, kept.id}:
                         print(request.decode())
                         shown += 1
-        except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error.strerror}", USAGE) from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise CommandError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}", USAGE) from None
         except ValueError as error:
             raise CommandError(f"{path}: {error}") from None
     return 0 if shown else FAILED

@@ -115,6 +115,11 @@ def unconnected(details: str) -> bool:
     return outcome_of(None, details) is Outcome.UNREACHABLE
 
 
+def unheard(details: str) -> bool:
+    """True for the details of Envoy's reply where it did not wait any longer for a backend that had the request."""
+    return details.startswith(_NO_ANSWER)
+
+
 def limited_for(message: Headers, settings: Health) -> float:
     """Seconds for which a 429 keeps requests away."""
     for name, unit in RETRY_AFTER.items():

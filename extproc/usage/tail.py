@@ -15,8 +15,11 @@ TRIES: Final = 8
 """Places of a mark that are tried, from the last one on: arguments of a tool's call may have members of that name."""
 
 
-def tail_usage(api: Api, tail: bytes) -> ReportedUsage | None:
+def tail_usage(api: Api, tail: bytes, *, inner: bool = True) -> ReportedUsage | None:
     """Return the usage that stands among the last members of a JSON document; None if none does.
+
+    `inner`: also in an object that is the document's last member, as events hold a response. The last member of a
+    response may be the client's own metadata, which comes back: so `inner` is for events alone.
 
     From a member on, the bytes to the end are an object without its beginning. They are valid JSON with a brace put
     before them only if the member is one of the document itself, or with one brace at the end taken away, if it is one
@@ -32,17 +35,17 @@ def tail_usage(api: Api, tail: bytes) -> ReportedUsage | None:
             at = text.rfind(mark, 0, at)
             if at < 0:
                 break
-            found = _at(api, text[at:])
+            found = _at(api, text[at:], inner=inner)
             if found is not None:
                 return found
     return None
 
 
-def _at(api: Api, members: bytes) -> ReportedUsage | None:
+def _at(api: Api, members: bytes, *, inner: bool) -> ReportedUsage | None:
     value = _object(members)
-    if value is None and members.endswith(b"}"):
-        inner = _object(members[:-1])
-        value = None if inner is None else {"response": inner, "message": inner}
+    if value is None and inner and members.endswith(b"}"):
+        held = _object(members[:-1])
+        value = None if held is None else {"response": held, "message": held}
     return None if value is None else api.usage(value)
 
 

@@ -175,7 +175,7 @@ class DocumentTally:
         if self._start is not None:
             whole = whole[-END:]
         self._kept = [whole]
-        self.reported = tail_usage(self._api, whole) or self._decoded(whole)
+        self.reported = tail_usage(self._api, whole, inner=False) or self._decoded(whole)
 
     @property
     def seen(self) -> bool:

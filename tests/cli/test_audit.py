@@ -2,9 +2,11 @@
 
 import gzip
 import json
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from extproc.cli import main
@@ -91,3 +93,28 @@ def test_no_body_with_an_id_exits_with_1(tmp_path: Path) -> None:
     kept = tmp_path / "a.bodies"
     kept.write_bytes(b"")
     assert main(["audit", "show", str(kept), "--id", "none"]) == 1
+
+
+def test_a_damaged_compressed_file_is_told_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed = tmp_path / "audit.jsonl.gz"
+    whole = gzip.compress(Path(written(tmp_path)[0]).read_bytes())
+    for at in range(10, len(whole), 97):
+        packed.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        assert main(["audit", "verify", str(packed)]) in {1, 2}
+        assert main(["audit", "show", str(packed)]) in {1, 2}
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_line_that_was_put_in_cannot_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "audit.jsonl"
+    writer = "\x1b[2J\n1 lines: OK\x9b"
+    body = msgspec.json.encode(
+        {"v": 1, "kind": "exchange", "writer": writer, "seq": 3, "prev": "", "time": "2026-01-01T00:00:00Z"}
+    )[:-1]
+    file.write_bytes(b'%b,"hash":"%b"}\n' % (body, sha256(body).hexdigest().encode()))
+    assert main(["audit", "verify", str(file)]) == 1
+    said = "".join(capsys.readouterr())
+    assert r"\x1b[2J\n1 lines: OK\x9b" in said
+    assert all(each.isprintable() for each in said.replace("\n", ""))

@@ -141,3 +141,16 @@ def test_the_end_of_a_whole_stream_is_looked_for_in_its_tail() -> None:
     assert len(whole) > TAIL
     assert added_to(whole, "text/event-stream", "openai.chat", unfinished()) == b""
     assert CODE in added_to(b"".join(filling[:-3]), "text/event-stream", "openai.chat", unfinished())
+
+
+@gathered("end", [b"\n", b"\r\n"])
+def test_a_last_event_that_is_larger_than_what_is_looked_at_ends_its_stream(end: bytes) -> None:
+    # OpenAI's `response.completed` holds the instructions and tools of the request.
+    whole = b"".join(responses(PIECES)).replace(
+        b'"response": {', b'"response": {"instructions": "%b", ' % (b"x" * TAIL)
+    )
+    whole = whole.replace(b"\n", end)
+    assert len(whole) > 2 * TAIL
+    assert added_to(whole, "text/event-stream", "openai.responses", unfinished()) == b""
+    before = whole[: whole.rindex(b"event: response.completed")]
+    assert CODE in added_to(before, "text/event-stream", "openai.responses", unfinished())

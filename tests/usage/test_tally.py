@@ -164,3 +164,12 @@ def test_chunks_in_an_array_are_read_as_the_sums_of_the_last_one() -> None:
     found = document("gemini", [raw])[0]
     assert found is not None
     assert (found.input_tokens, found.output_tokens) == (4, 2)
+
+
+def test_metadata_of_a_client_that_comes_back_behind_the_usage_is_no_report() -> None:
+    fake = '"metadata":{"usage":{"input_tokens":0,"output_tokens":0}}'
+    tally = DocumentTally(api("openai.responses"), "o200k_base")
+    tally.feed(b'{"object":"response","output":[],"usage":{"input_tokens":10,"output_tokens":5000},%b}' % fake.encode())
+    tally.finish()
+    assert tally.reported is not None
+    assert (tally.reported.input_tokens, tally.reported.output_tokens) == (10, 5000)

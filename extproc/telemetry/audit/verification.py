@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from extproc.telemetry.audit.chain import NOTHING_BEFORE, ReadLine, taken_apart
+from extproc.telemetry.audit.chain import CHECKPOINT_LINES, NOTHING_BEFORE, ReadLine, taken_apart
 from extproc.telemetry.audit.lines import (
     FORMAT,
     UNSIGNED,
@@ -23,6 +23,10 @@ from extproc.telemetry.audit.signing import PublicKey
 
 PROBLEMS_MAX: Final = 1000
 """Problems that are listed: one torn-out page makes two, a file of something else one for each line."""
+
+UNPROVEN_MAX: Final = 2 * CHECKPOINT_LINES
+"""Lines in a row without a signature. A writer signs after `CHECKPOINT_LINES` and those that it gathers meanwhile, so
+that more are not its own: else all behind the first signature could be cut off and written anew."""
 
 _OF_ANOTHER: Final = re.compile(r"\.[0-9]{1,3}\.")
 """The number of another worker, behind the name of the first one's files: there are 256 at the most."""
@@ -252,6 +256,8 @@ class Verification:
         if self._key is None:
             return
         if read.sig is None:
+            if chain.unproven == UNPROVEN_MAX + 1:
+                self._note(head.writer, f"{UNPROVEN_MAX} lines before line {head.seq} have no signature after them")
             if head.kind not in UNSIGNED:
                 self._note(head.writer, f"line {head.seq} should be signed, and is not")
         elif not self._key.signed(read.sig, digest):

@@ -15,6 +15,7 @@ TAIL: Final = 16 * 1024
 millisecond. Behind the last text stand a finish reason, the counts and an end mark, which have a few hundred bytes."""
 
 _EVENTS: Final = "text/event-stream"
+_BOUNDARIES: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 
 def unfinished() -> ClientError:
@@ -32,12 +33,25 @@ def added_to(body: bytes, kind: str, dialect: str, error: ClientError | None) ->
     if error is None or parse(kind).value != _EVENTS:
         return b""
     reader, writer = StreamReader(dialect), StreamWriter(dialect)
-    tail = body[-TAIL:]
     try:
-        for event in reader.feed(tail if len(tail) == len(body) else tail[tail.find(b"\n\n") + 2 :]):
+        for event in reader.feed(_last_events(body)):
             writer.write(event)
         for event in reader.close():
             writer.write(event)
     except UnreadableStreamError:
         return b""
     return writer.cut(error) if writer.unfinished else b""
+
+
+def _last_events(body: bytes) -> bytes:
+    """Return the events that end among the last `TAIL` bytes and begin there; the last one, if it is larger than that.
+
+    The last event of OpenAI's responses holds all of the response, with the instructions and tools of the request.
+    """
+    if len(body) <= TAIL:
+        return body
+    text = body.rstrip(b"\r\n")
+    begins = [at + len(each) for each in _BOUNDARIES if (at := text.find(each, len(body) - TAIL)) >= 0]
+    if not begins:
+        begins = [max(at + len(each) if (at := text.rfind(each)) >= 0 else 0 for each in _BOUNDARIES)]
+    return body[min(begins) :]

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from extproc.protocol.record import BudgetCharge, Usage
-from extproc.transaction.outcome import FROM_UPSTREAM, Outcome, outcome_of
+from extproc.transaction.outcome import FROM_UPSTREAM, Outcome, outcome_of, unheard
 from extproc.usage.budgets.ledger import Ask, Ledger, Reserved, ReservedPart, Settled, Standing
 from extproc.usage.budgets.rules import nano_usd, written
 
@@ -15,8 +15,9 @@ class Spending(Struct, eq=False):
     """Mutable, one per exchange. `reserved`: None until the state of budgets has spoken.
 
     `refused`: a budget had no room. `uncounted`: the state failed, and the policy lets such requests go on. `sent`: the
-    request went on. `returned`: a response showed that no provider took it. `status`: of the provider's response.
-    `ledger`: the state that was asked, which a reload may replace meanwhile.
+    request went on. `returned`: a response showed that no provider took it. `unheard`: Envoy did not wait for the
+    provider, which had the request and may go on with it. `later`: what the provider makes comes in another exchange.
+    `status`: of the provider's response. `ledger`: the state that was asked, which a reload may replace meanwhile.
     """
 
     asks: tuple[Ask, ...]
@@ -26,6 +27,8 @@ class Spending(Struct, eq=False):
     uncounted: bool = False
     sent: bool = False
     returned: bool = False
+    unheard: bool = False
+    later: bool = False
     status: int | None = None
 
     def __repr__(self) -> str:
@@ -41,6 +44,7 @@ class Spending(Struct, eq=False):
         self.status = status
         outcome = outcome_of(status, details)
         self.returned = details != FROM_UPSTREAM and outcome is not Outcome.FAILED
+        self.unheard = unheard(details)
 
     def settled(self, usage: Usage, cost: float | None, *, whole: bool) -> tuple[Settled, ...]:
         """Return what each reserved part came to. `whole`: the response came to its end."""
@@ -55,10 +59,17 @@ class Spending(Struct, eq=False):
             return part.amount
         known = _known(part, usage, cost)
         if known is None:
-            failed = self.status is not None and self.status >= ERROR_STATUS
+            failed = self.status is not None and self.status >= ERROR_STATUS and not self.unheard
             return 0 if failed else part.amount
-        # Of a response that was cut, a provider had told what it had counted until then, and goes on counting.
-        return known if whole or usage.source == "estimated" else max(known, part.amount)
+        return known if self._certain(usage, whole=whole) else max(known, part.amount)
+
+    def _certain(self, usage: Usage, *, whole: bool) -> bool:
+        """True if the counts are of all that the request came to."""
+        if self.later:
+            return whole and usage.source != "estimated"
+        # Of a response that was cut, a provider had told what it had counted until then, and goes on counting. Of one
+        # that never began, the output is not known, and the provider may write all of it.
+        return whole or (usage.source == "estimated" and usage.output is not None)
 
     def charges(self, settled: tuple[Settled, ...]) -> tuple[BudgetCharge, ...]:
         """Return what the record has of each budget."""

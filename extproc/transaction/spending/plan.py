@@ -77,10 +77,10 @@ class SpendingPlan:
         if shared.ledger is None or shared.epoch is None or memory.observed:
             return None
         at = shared.epoch + now
-        asks = self._asks(memory, asked, body, at)
+        asks, later = self._asks(memory, asked, body, at)
         if not asks:
             return None
-        memory.spending = Spending(asks, shared.ledger)
+        memory.spending = Spending(asks, shared.ledger, later=later)
         try:
             found = shared.ledger.reserve(asks, at)
         except LedgerError as error:
@@ -153,7 +153,8 @@ class SpendingPlan:
         own = None if shown is None else shown.budgets.get(rule.name)
         return rule.ask(rule.subject(facts), amount, at, own)
 
-    def _asks(self, memory: Memory, asked: Request, body: bytes, at: float) -> tuple[Ask, ...]:
+    def _asks(self, memory: Memory, asked: Request, body: bytes, at: float) -> tuple[tuple[Ask, ...], bool]:
+        """Return what is asked for, and whether the response comes in another exchange."""
         choice = memory.choice
         facts = self._facts(memory, "" if choice is None else choice.candidate.destination.name)
         claimed = memory.claimed
@@ -164,11 +165,11 @@ class SpendingPlan:
             if not rule.matches(facts):
                 continue
             if tokens is None and rule.counts_tokens:
-                tokens = expected(body)
+                tokens = expected(body, claimed.api.name if claimed is not None else "")
             amount = self._amount(rule, memory, asked, tokens)
             if amount is not None:
                 found.append(self._ask(rule, facts, memory, amount, at))
-        return tuple(found)
+        return tuple(found), tokens is not None and tokens.later
 
     def _amount(self, rule: BudgetRule, memory: Memory, asked: Request, tokens: ExpectedTokens | None) -> int | None:
         """Return how much of a budget a request may take; None for a shadow budget that cannot tell."""

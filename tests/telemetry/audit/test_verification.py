@@ -10,6 +10,7 @@ from extproc.protocol.record import Record
 from extproc.telemetry.audit.chain import AuditChain
 from extproc.telemetry.audit.lines import ChainEnd, ClosedChain, OpenedChain, RotatedFile
 from extproc.telemetry.audit.signing import PublicKey, Signer, new_key
+from extproc.telemetry.audit.verification import UNPROVEN_MAX
 from tests.gathered import gathered
 from tests.telemetry.audit.forgeries import SIGNED, UNSIGNED, Forgery, rechain
 from tests.telemetry.audit.records import KEY, NOW, SIGNER, Files, Written, record, verified, whole
@@ -185,3 +186,13 @@ def test_a_line_holds_no_text_of_a_record_that_is_no_word_of_the_policy() -> Non
     line = AuditChain("f" * 16).line(replace(Record.lost("weighted"), request_id="id"), NOW)
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
+
+
+@gathered(("lines", "wrong"), [(UNPROVEN_MAX, 0), (UNPROVEN_MAX + 1, 1), (3 * UNPROVEN_MAX, 1)])
+def test_more_lines_in_a_row_without_a_signature_than_writers_leave_are_not_their_own(lines: int, wrong: int) -> None:
+    # All behind the first signature was cut off, and written anew.
+    chain, one = AuditChain("a" * 16, SIGNER), Record.lost("weighted")
+    forged = [chain.line(OpenedChain(0, "0.1.0", key=SIGNER.key), NOW), *(chain.line(one, NOW) for _ in range(lines))]
+    found = verified({"audit.jsonl": forged})
+    assert found.running
+    assert len(found.problems) == wrong
