@@ -10,6 +10,9 @@ MAX_TOKENS: Final = 2**53
 """A count beyond it is none: JavaScript could not have written it, and no response has a thousandth of it."""
 
 
+_NO_COUNTS: Final = (None,) * 7
+
+
 class ReportedUsage(Struct, frozen=True, gc=False):
     """Counts of tokens, each None if the provider did not report it.
 
@@ -48,6 +51,8 @@ class ReportedUsage(Struct, frozen=True, gc=False):
 
     def inclusive(self) -> "ReportedUsage":
         """Return the same counts, with all tokens among `input_tokens` and `output_tokens`, so that APIs compare."""
+        if self.cached_inside and self.reasoning_inside:
+            return self
         counts = self
         if not self.cached_inside and self.input_tokens is not None:
             cached = (self.cached_input_tokens or 0) + (self.cache_creation_input_tokens or 0)
@@ -63,6 +68,11 @@ def tokens(value: object, *path: str) -> int | None:
     for name in path:
         found = found.get(name) if type(found) is dict else None
     return found if type(found) is int and 0 <= found < MAX_TOKENS else None
+
+
+def counts_of(*values: object) -> list[int | None]:
+    """Return these values of decoded JSON, with None in place of each that is no count. One call for many of them."""
+    return [found if type(found) is int and 0 <= found < MAX_TOKENS else None for found in values]
 
 
 def inside(value: object, *path: str) -> Mapping[str, object]:
@@ -83,7 +93,7 @@ def reported(usage: ReportedUsage) -> ReportedUsage | None:
         usage.input_audio_tokens,
         usage.output_audio_tokens,
     )
-    return None if all(count is None for count in counts) else usage
+    return None if counts == _NO_COUNTS else usage
 
 
 def _last(before: int | None, later: int | None) -> int | None:

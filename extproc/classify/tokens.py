@@ -1,6 +1,7 @@
 """The tokens of texts: counted by OpenAI's own encodings where the extra `tokens` is installed, else estimated."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Final, Literal, TypeAlias
@@ -19,6 +20,10 @@ are counted, and the estimate of the whole is corrected by what they show."""
 
 SAMPLES: Final = 16
 """Pieces of a text that is too long, spread evenly over it; together they have `COUNTED_MAX` characters."""
+
+REMEMBERED: Final = 256
+REMEMBERED_MOST: Final = 64
+"""Names of models whose encoding is remembered, and characters of one: clients ask for a few models."""
 
 _OLDER: Final = ("gpt-4-", "gpt-3.5", "gpt-35", "text-embedding-", "davinci-002", "babbage-002")
 _NAMED: Final = frozenset({"gpt-4"})
@@ -57,8 +62,15 @@ def load_for(models: Iterable[str]) -> bool:
 
 def encoding_of(model: str) -> Encoding:
     """Return the encoding of an OpenAI model by its name; that of the newer ones for every other name."""
+    return _remembered(model) if len(model) <= REMEMBERED_MOST else _encoding_of(model)
+
+
+def _encoding_of(model: str) -> Encoding:
     name = model.lower().rpartition("/")[2]
     return "cl100k_base" if name in _NAMED or name.startswith(_OLDER) else "o200k_base"
+
+
+_remembered: Final = lru_cache(REMEMBERED)(_encoding_of)
 
 
 def counted(texts: Sequence[str], encoding: Encoding = "o200k_base") -> int:

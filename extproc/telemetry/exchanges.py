@@ -75,23 +75,23 @@ def error_type(record: Record) -> str:
     return _STATUSES.get(record.status, _OTHER_STATUS)
 
 
-class _Series:
-    """The series of exchanges that have the same labels. One begins with its first value: an empty one says nothing."""
+class _Series(dict[str, "Observe"]):
+    """The series of exchanges that have the same labels: what observes a value, by its kind.
 
-    __slots__ = ("_found", "_labels", "_metrics", "cost")
+    One begins with its first value: an empty one says nothing. A look at one that has begun costs no Python call.
+    """
+
+    __slots__ = ("_labels", "_metrics", "cost")
 
     def __init__(self, metrics: Metrics, labels: tuple[str, ...], backend: str, model: str) -> None:
+        super().__init__()
         self._metrics = metrics
         self._labels = labels
-        self._found: dict[str, Observe] = {}
         self.cost = (backend, model)
 
-    def of(self, kind: str) -> Observe:
-        """Return what observes a value of a kind."""
-        found = self._found.get(kind)
-        if found is None:
-            family, last = _KINDS[kind]
-            found = self._found[kind] = self._metrics.histogram(family).series(*self._labels, *last).observe
+    def __missing__(self, kind: str) -> Observe:
+        family, last = _KINDS[kind]
+        found = self[kind] = self._metrics.histogram(family).series(*self._labels, *last).observe
         return found
 
     def failed(self, error: str) -> Observe:
@@ -114,6 +114,7 @@ class ExchangeCounts:
         self._overflow = metrics.counter(OVERFLOW)
         self._cost = metrics.counter(COST)
         self._metered = metrics.counter(METERED)
+        self._unpriced = metrics.counter(UNPRICED)
         self._requests = metrics.counter(TENANT_REQUESTS)
         self._tokens = metrics.counter(TENANT_TOKENS)
         self._spent = metrics.counter(TENANT_COST)
@@ -195,28 +196,28 @@ class ExchangeCounts:
         if record.decision in _FAILED or (record.status is not None and record.status >= ERROR):
             series.failed(error_type(record))(took / 1000)
             return
-        series.of("served")(took / 1000)
+        series["served"](took / 1000)
         first = record.first_token_ms
         if first is not None and record.stream:
-            series.of("first")(first / 1000)
+            series["first"](first / 1000)
             tokens = record.output_tokens
             if tokens is not None and tokens > 1:
-                series.of("paced")((took - first) / 1000 / (tokens - 1))
+                series["paced"]((took - first) / 1000 / (tokens - 1))
 
     def _count_tokens(self, series: _Series, record: Record) -> None:
         if record.input_tokens is not None:
-            series.of("input")(record.input_tokens)
+            series["input"](record.input_tokens)
         if record.output_tokens is not None:
-            series.of("output")(record.output_tokens)
+            series["output"](record.output_tokens)
         if record.cached_input_tokens is not None:
-            series.of("cached_input")(record.cached_input_tokens)
+            series["cached_input"](record.cached_input_tokens)
         if record.cache_creation_input_tokens is not None:
-            series.of("cache_creation_input")(record.cache_creation_input_tokens)
+            series["cache_creation_input"](record.cache_creation_input_tokens)
         if record.reasoning_tokens is not None:
-            series.of("reasoning")(record.reasoning_tokens)
+            series["reasoning"](record.reasoning_tokens)
         self._metered[(record.usage_source or UNKNOWN,)] += 1
         if record.cost_usd is None:
-            self._metrics.counter(UNPRICED).add(*series.cost)
+            self._unpriced[series.cost] += 1
 
     def _count_tenant(self, record: Record, most: int) -> None:
         tenant = record.tenant or NOBODY

@@ -78,6 +78,11 @@ def _begun(memory: Memory, now: float, policy: str | None) -> Record:
         usage.reasoning,
         _ms(memory.started, memory.decided),
         _ms(memory.started, now),
+        usage_source=usage.source,
+        cache_creation_input_tokens=usage.cache_creation_input,
+        input_audio_tokens=usage.input_audio,
+        output_audio_tokens=usage.output_audio,
+        cost_usd=None if memory.cost is None or usage.source is None else round(memory.cost, COST_DIGITS),
         policy=policy,
         trace=memory.trace,
         first_byte_ms=_ms(memory.started, memory.first_byte),
@@ -87,19 +92,9 @@ def _begun(memory: Memory, now: float, policy: str | None) -> Record:
 
 def _counted(memory: Memory, record: Record) -> Record:
     """Return the record with what the served region, usage and cost add to the fields that every record has."""
-    usage = memory.usage
     if (destination := memory.destination) is not None and destination.region is not None:
         record = replace(record, region=destination.region)
-    if usage.source is None:
-        return record
-    return replace(
-        record,
-        usage_source=usage.source,
-        cache_creation_input_tokens=usage.cache_creation_input,
-        input_audio_tokens=usage.input_audio,
-        output_audio_tokens=usage.output_audio,
-        cost_usd=None if memory.cost is None else round(memory.cost, COST_DIGITS),
-    )
+    return record
 
 
 def _led(memory: Memory, record: Record) -> Record:

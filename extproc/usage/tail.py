@@ -54,4 +54,4 @@ def _object(members: bytes) -> Mapping[str, object] | None:
         value = _decode(b"{" + members)
     except (ValueError, RecursionError):  # msgspec's errors are of the former kind
         return None
-    return value if isinstance(value, Mapping) else None
+    return value if type(value) is dict else None

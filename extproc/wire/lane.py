@@ -71,18 +71,19 @@ def echo(payload: bytes) -> bytes | None:
 
 def content(payload: bytes) -> bytes | None:
     """The bytes of the body in a piece; None for a piece that `echo` does not answer either, or an unusual one."""
-    if len(payload) < 5:
-        return None
-    size, at = payload[1], 2
-    if size > 0x7F:
-        size, at = size & 0x7F | payload[2] << 7, 3
-        if size > 0x3FFF:
+    try:
+        size, at = payload[1], 2
+        if size > 0x7F:
+            size, at = size & 0x7F | payload[2] << 7, 3
+            if size > 0x3FFF:
+                return None
+        end = at + size
+        if payload[end:] not in _NOTHING or payload[at] != _KEY:
             return None
-    end = at + size
-    if payload[end:] not in _NOTHING or payload[at] != _KEY:
+        inside, start = payload[at + 1], at + 2
+        if inside > 0x7F:
+            inside, start = inside & 0x7F | payload[start] << 7, start + 1
+    except IndexError:  # too short for a body
         return None
-    inside, start = payload[at + 1], at + 2
-    if inside > 0x7F:
-        inside, start = inside & 0x7F | payload[start] << 7, start + 1
     # With an end mark, the body's bytes end before the message does.
     return payload[start:end] if start + inside == end else None

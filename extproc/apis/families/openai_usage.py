@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from extproc.apis.usage import ReportedUsage, inside, reported, tokens
+from extproc.apis.usage import ReportedUsage, counts_of, inside, reported
 
 MARKS = (b'"usage"',)
 """Bytes of an event that reports usage."""
@@ -18,19 +18,31 @@ def usage(value: Mapping[str, object]) -> ReportedUsage | None:
     reasoning among the tokens of the completion, and only the total shows that.
     """
     counts = inside(value, "usage") or inside(value, "x_groq", "usage")
-    prompt, completion = tokens(counts, "prompt_tokens"), tokens(counts, "completion_tokens")
-    cached = tokens(counts, "prompt_tokens_details", "cached_tokens")
-    reasoning = tokens(counts, "completion_tokens_details", "reasoning_tokens")
-    beside = bool(reasoning) and tokens(counts, "total_tokens") == (prompt or 0) + (completion or 0) + (reasoning or 0)
+    if not counts:
+        return None
+    get = counts.get
+    prompt, completion, total, hit = counts_of(
+        get("prompt_tokens"), get("completion_tokens"), get("total_tokens"), get("prompt_cache_hit_tokens")
+    )
+    cached = written = heard = reasoning = spoken = None
+    given = get("prompt_tokens_details")
+    if type(given) is dict:
+        cached, written, heard = counts_of(
+            given.get("cached_tokens"), given.get("cache_write_tokens"), given.get("audio_tokens")
+        )
+    made = get("completion_tokens_details")
+    if type(made) is dict:
+        reasoning, spoken = counts_of(made.get("reasoning_tokens"), made.get("audio_tokens"))
+    beside = bool(reasoning) and total == (prompt or 0) + (completion or 0) + (reasoning or 0)
     return reported(
         ReportedUsage(
             prompt,
             completion,
-            tokens(counts, "prompt_cache_hit_tokens") if cached is None else cached,
-            tokens(counts, "prompt_tokens_details", "cache_write_tokens"),
+            hit if cached is None else cached,
+            written,
             reasoning,
             reasoning_inside=not beside,
-            input_audio_tokens=tokens(counts, "prompt_tokens_details", "audio_tokens"),
-            output_audio_tokens=tokens(counts, "completion_tokens_details", "audio_tokens"),
+            input_audio_tokens=heard,
+            output_audio_tokens=spoken,
         )
     )

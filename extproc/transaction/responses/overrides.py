@@ -23,10 +23,19 @@ def without_body(request: BodyMode) -> tuple[Proceed]:
     return _STOP[request]
 
 
-def override(request: BodyMode, response: BodyMode) -> ModeOverride:
-    """Return the override to another mode of the response's body. `request` as above."""
+def _made(request: BodyMode, response: BodyMode) -> ModeOverride:
     trailers = SendMode.SEND if response in PIECES else SendMode.DEFAULT
     return ModeOverride(request, response, response_trailers=trailers)
+
+
+# The same objects each time: the wire edge keeps the bytes of an override by its identity.
+_OVERRIDES: Final = tuple(tuple(_made(request, response) for response in BodyMode) for request in BodyMode)
+assert [*BodyMode] == [*range(len(BodyMode))]
+
+
+def override(request: BodyMode, response: BodyMode) -> ModeOverride:
+    """Return the override to another mode of the response's body. `request` as above."""
+    return _OVERRIDES[request][response]
 
 
 _SHOWN: Final = tuple(
@@ -40,4 +49,4 @@ def in_pieces(mode: BodyMode, request: BodyMode, headers: HeaderMutation | None)
         return PASS_RESPONSE_HEADERS if headers is None else (Proceed(Side.RESPONSE, Phase.HEADERS, headers),)
     if headers is None:
         return _SHOWN[request]
-    return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=override(request, BodyMode.STREAMED)),)
+    return (Proceed(Side.RESPONSE, Phase.HEADERS, headers, modes=_OVERRIDES[request][BodyMode.STREAMED]),)
