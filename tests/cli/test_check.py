@@ -62,7 +62,7 @@ budgets:
   - {name: burst, per: {header: x-team}, requests: 600, window: 1m, windows: sliding, mode: shadow}
   - {name: open, per: all, streams: 20}
 state: {memory: {file: /var/lib/extproc/budgets}}
-audit: {file: /var/log/audit.jsonl, stdout: true, capture: masked}
+audit: {file: /audit.jsonl, stdout: true, capture: masked}
 """
     assert check(tmp_path, GOOD + text)[0] == 0
     assert capsys.readouterr().out.splitlines()[-6:] == [
@@ -71,8 +71,7 @@ audit: {file: /var/log/audit.jsonl, stdout: true, capture: masked}
         "budget burst: 600 requests in any 1m per x-team (shadow)",
         "budget open: 20 streams for all together",
         "state: file /var/lib/extproc/budgets",
-        "audit: file /var/log/audit.jsonl, stdout; not signed; without a record: block;"
-        " request bodies are captured, masked",
+        "audit: file /audit.jsonl, stdout; not signed; without a record: block; request bodies are captured, masked",
     ]
 
 
