@@ -8,6 +8,7 @@ from pathlib import Path
 
 from extproc.classify import tokens
 from extproc.cli.common import FAILED, USAGE, CommandError, Subparsers, copied_or_exit, draft_or_exit, prepared_or_exit
+from extproc.cli.operation import operation
 from extproc.inspection.kinds import unknown_kinds
 from extproc.inspection.windowing import unable
 from extproc.policy import Pipeline, Policy, Unusable, VirtualModel, missing_authorities
@@ -111,6 +112,7 @@ def summary(policy: Policy) -> list[str]:
         *(f"residency {name}: {', '.join(each.regions)}" for name, each in named_limits(policy.residency)),
         *(f"endpoint pool {pool.name}: {_endpoints(pool)}" for pool in policy.endpoint_pools),
         *(f"pipeline {pipeline.name}: {_sides(pipeline)}" for pipeline in policy.pipelines),
+        *operation(policy),
     ]
 
 

@@ -16,7 +16,15 @@ from extproc.cli.explain import lines_of
 from extproc.cli.progress import ProgressBar
 from extproc.explain.explanation import Explanation, explain
 from extproc.explain.lines import SampleRequest
-from extproc.explain.replaying.decisions import Replayed, as_sent, both_explained, undecided, with_record, without_body
+from extproc.explain.replaying.decisions import (
+    Replayed,
+    as_sent,
+    both_explained,
+    key_of,
+    undecided,
+    with_record,
+    without_body,
+)
 from extproc.explain.replaying.recorded import RecordedExchange, read_recorded
 from extproc.explain.replaying.summary import ReplaySummary
 from extproc.protocol.record import Record
@@ -180,6 +188,7 @@ class Replay:
         prepared = self._new if which else self._old
         assert prepared is not None
         sent = as_sent(request, record, prepared.loaded.policy.tenants)
+        self._shared[which].ring = key_of(record)
         return explain(prepared.plan, self._shared[which], sent)
 
 

@@ -54,6 +54,27 @@ def test_the_rules_of_a_model_are_listed(tmp_path: Path, capsys: pytest.CaptureF
     assert "models: chat, auto (cheapest; canary: openai; rules: agents, rule-2)\n" in capsys.readouterr().out
 
 
+def test_usage_budgets_and_audit_are_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = """
+usage: {}
+budgets:
+  - {name: team, per: tenant, usd: 50, window: month, limits: {acme: 500}}
+  - {name: burst, per: {header: x-team}, requests: 600, window: 1m, windows: sliding, mode: shadow}
+  - {name: open, per: all, streams: 20}
+state: {memory: {file: /var/lib/extproc/budgets}}
+audit: {file: /audit.jsonl, stdout: true, capture: masked}
+"""
+    assert check(tmp_path, GOOD + text)[0] == 0
+    assert capsys.readouterr().out.splitlines()[-6:] == [
+        "usage: counted by processor; metadata for Envoy: io.envoy.ai_gateway",
+        "budget team: 50 usd in each month per tenant (1 with limits of their own)",
+        "budget burst: 600 requests in any 1m per x-team (shadow)",
+        "budget open: 20 streams for all together",
+        "state: file /var/lib/extproc/budgets",
+        "audit: file /audit.jsonl, stdout; not signed; without a record: block; request bodies are captured, masked",
+    ]
+
+
 def test_residency_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = GOOD.replace("name: local,", "name: local, region: eu,", 1)
     assert "region: eu" in text

@@ -71,11 +71,13 @@ class Scene:
         path.write_bytes(b"".join(each + b"\n" for each in lines))
         return str(path)
 
-    def audited(self, cipher: BodyCipher | None = None, *, keep: bool = True) -> list[str]:
+    def audited(self, cipher: BodyCipher | None = None, *, keep: bool = True, renamed: bool = False) -> list[str]:
         """The audit record of `LINES` under the old policy, with bodies as they went on."""
         plan, records, bodies = Plan.compile(loads(OLD), {}), [], []
         for number, each in enumerate(LINES):
             record, onward = _exchange(plan, each, number)
+            if renamed:  # as the gateway captures it
+                onward = onward.replace(b'"model": "chat"', b'"model": "m"')
             digest, kept_line = kept(onward, record.request_id, cipher, secrets.token_bytes)
             bodies.append(kept_line.strip())
             captured = {"capture": {"bytes": len(onward), "sha256": digest}} if keep else {}
@@ -147,6 +149,24 @@ def test_captured_bodies_are_compared_with_what_the_record_says(scene: Scene, en
         str(scene.folder / "old"),
     )
     assert changes(against) == STRICTER
+
+
+def test_an_exchange_is_replayed_under_its_virtual_key_without_the_file_of_keys(scene: Scene) -> None:
+    for name in ("new", "strict"):
+        path = scene.folder / name
+        path.write_text(path.read_text().replace("{header: x-tenant-id}", "{keys: nowhere.jsonl}"))
+    audited, *words = scene.audited()
+    text = Path(audited).read_text().replace('"tenant":', '"key":"key_0123456789ab","tenant":')
+    Path(audited).write_text(text)
+    assert text.count('"key":"key_0123456789ab"') == len(LINES)
+    assert changes(scene.replay(audited, *words)) == STRICTER
+    assert changes(scene.replay(audited, *words, "--against", str(scene.folder / "new"))) == {
+        ("allow us/m", "block"): 1
+    }
+
+
+def test_a_captured_body_is_replayed_with_the_model_that_its_client_asked_for(scene: Scene) -> None:
+    assert changes(scene.replay(*scene.audited(renamed=True))) == STRICTER
 
 
 def test_without_bodies_only_what_the_record_decides_is_told_and_the_rest_is_counted(scene: Scene) -> None:

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -11,6 +13,7 @@ from extproc.explain.explanation import Explanation
 from extproc.explain.lines import SampleRequest
 from extproc.explain.replaying.recorded import RecordedExchange
 from extproc.policy.tenants import Tenants
+from extproc.policy.virtual_keys import KeyRing, VirtualKey, hash_of
 from extproc.protocol.record import Record, Usage
 from extproc.transaction.plan import Plan
 
@@ -18,6 +21,8 @@ Unreplayable: TypeAlias = Literal["no_body", "undecided"]
 """Why an exchange cannot be replayed: its body is not there, or nothing was decided then (the client left before)."""
 
 _ACTIONS: Final = {"masked": "mask", "blocked": "block", "rejected": "reject"}
+_ANY_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)  # nothing reads when a key was made
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _UNDECIDED: Final = frozenset({"gone", "failed", "shadow"})
 
 
@@ -112,12 +117,26 @@ def undecided(record: Record) -> bool:
     return record.decision in _UNDECIDED
 
 
+def key_of(record: Record | None) -> KeyRing | None:
+    """Return the virtual key that a record names, to be shown by its id: no record has the key itself."""
+    if record is None or record.key is None or record.tenant is None:
+        return None
+    return KeyRing((VirtualKey(record.key, hash_of(record.key), record.tenant, _ANY_DAY),))
+
+
 def as_sent(request: SampleRequest, record: Record | None, tenants: Tenants | None) -> SampleRequest:
-    """Return a request with its tenant where the policy looks for it, if the record names one."""
+    """Return a request as its client sent it, as far as its record says.
+
+    The record names the tenant, or the id of the key, which stand where the policy looks for them; and the model: the
+    body that was captured is the one that went on, with the backend's own name.
+    """
+    request = _as_asked(request, record)
     tenant = None if record is None else record.tenant
-    if tenant is None or tenants is None:
+    if record is None or tenant is None or tenants is None:
         return request
     source = tenants.source
+    if source.keys is not None and record.key:
+        return replace(request, headers={**request.headers, "authorization": f"Bearer {record.key}"})
     if source.header is not None and source.header not in {name.lower() for name in request.headers}:
         return replace(request, headers={**request.headers, source.header: tenant})
     if source.claim is not None and source.metadata is not None and source.metadata not in request.metadata:
@@ -129,6 +148,20 @@ def as_sent(request: SampleRequest, record: Record | None, tenants: Tenants | No
         within[last] = tenant
         return replace(request, metadata={**request.metadata, source.metadata: claims})
     return request
+
+
+def _as_asked(request: SampleRequest, record: Record | None) -> SampleRequest:
+    """Return a request with the model that its client asked for, if it has the name that the backend was given."""
+    if record is None or record.model is None or record.model == record.upstream_model:
+        return request
+    try:
+        body = _members(request.body)
+        if msgspec.json.decode(body["model"]) != record.upstream_model:
+            return request
+    except (KeyError, ValueError, RecursionError):  # no JSON, or no model
+        return request
+    asked = {**body, "model": msgspec.Raw(msgspec.json.encode(record.model))}
+    return replace(request, body=msgspec.Raw(msgspec.json.encode(asked)))
 
 
 def _recorded(record: Record) -> ReplayDecision:
