@@ -34,5 +34,9 @@ def marked(marks: tuple[bytes, ...], text: bytes) -> list[int]:
 
 @cache
 def _telling(mark: bytes) -> re.Pattern[bytes]:
-    """A search for a mark with anything but null behind it. Cached: marks are those of APIs, so they are few."""
-    return re.compile(re.escape(mark) + rb"(?!: ?null)")
+    """A search for a member of a mark's name with anything but null in it. Cached: APIs have few marks.
+
+    A string with the same letters, as a token of the model's may be, is no such member: else a few of them would take
+    the places of those that report something.
+    """
+    return re.compile(re.escape(mark) + rb"\s*+:(?! ?null)")

@@ -1,6 +1,7 @@
 """Usage at the end of JSON of which only the last bytes are at hand, or need be decoded."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -11,8 +12,10 @@ from extproc.apis.usage import ReportedUsage
 _decode: Final = msgspec.json.Decoder().decode
 _WHITE: Final = b" \t\r\n"
 
+_COLON: Final = re.compile(rb"\s*+:")
+
 TRIES: Final = 8
-"""Places of a mark that are tried, from the last one on: arguments of a tool's call may have members of that name."""
+"""Members of a mark's name that are tried, from the last one on: arguments of a tool's call may have some."""
 
 
 def tail_usage(api: Api, tail: bytes, *, inner: bool = True) -> ReportedUsage | None:
@@ -30,15 +33,23 @@ def tail_usage(api: Api, tail: bytes, *, inner: bool = True) -> ReportedUsage | 
     if text.endswith(b"]"):
         text = text[:-1].rstrip(_WHITE)
     for mark in api.usage_marks:
-        at = len(text)
-        for _ in range(TRIES):
-            at = text.rfind(mark, 0, at)
-            if at < 0:
-                break
+        for at in _names(text, mark):
             found = _at(api, text[at:], inner=inner)
             if found is not None:
                 return found
     return None
+
+
+def _names(text: bytes, mark: bytes) -> Iterator[int]:
+    """Yield the places of the last members of that name.
+
+    Strings with these letters do not count: clients' metadata, which comes back behind the usage, may hold many.
+    """
+    at, tries = len(text), 0
+    while tries < TRIES and (at := text.rfind(mark, 0, at)) >= 0:
+        if _COLON.match(text, at + len(mark)):
+            tries += 1
+            yield at
 
 
 def _at(api: Api, members: bytes, *, inner: bool) -> ReportedUsage | None:

@@ -79,6 +79,17 @@ def test_a_budget_of_10000_tokens_is_spent_by_streams_that_clients_abandon_half_
         assert 'extproc_budget_refused_total{budget="team",shadow="false",unit="tokens"} 1' in of.processor.metrics()
 
 
+def test_a_client_that_leaves_before_its_response_begins_is_charged_what_it_reserved() -> None:
+    with before(TEAM) as of:
+        tag = tagged()
+        steps: list[ScriptStep] = [
+            said("x", max_tokens=900), End(), When(lambda: bool(of.site.found(tag))), Disconnect()
+        ]  # fmt: skip
+        of.send(post(steps, ("x-tenant-id", "acme"), tag=tag, do="slow-10s"))
+        line = charged(of, 1)[-1]
+        assert line["budgets"][0]["amount"] > 900, line
+
+
 def test_a_response_tells_what_is_left() -> None:
     with before(TEAM, "- {name: calls, per: tenant, requests: 3, window: 1d}") as of:
         answer = asked(of)

@@ -20,7 +20,16 @@ from extproc.protocol.errors import ServeError
 from extproc.server.files import forget, private_place
 from extproc.server.state import table as module
 from extproc.server.state.keeper import LedgerKeeper
-from extproc.server.state.layout import CURRENT_AT, JOURNAL_AT, ROW_BYTES, ROWS_AT, StoredRow, rows_for, size_of
+from extproc.server.state.layout import (
+    AMOUNT_MOST,
+    CURRENT_AT,
+    JOURNAL_AT,
+    ROW_BYTES,
+    ROWS_AT,
+    StoredRow,
+    rows_for,
+    size_of,
+)
 from extproc.server.state.opening import BrokenLedger
 from extproc.server.state.shared_ledger import SharedLedger
 from extproc.server.state.table import BudgetTable
@@ -269,6 +278,16 @@ def test_a_reservation_is_one_store_that_nothing_tears(file: Path) -> None:
     after = file.read_bytes()
     changed = [at for at in range(len(before)) if before[at] != after[at]]
     assert [(at - ROWS_AT) % ROW_BYTES for at in changed] == [CURRENT_AT]
+
+
+def test_more_than_a_number_holds_is_spent_as_all_that_it_holds(file: Path) -> None:
+    ledger = SharedLedger(file, 100)
+    table = ledger._table
+    with table:
+        table.spend(0, 2**70)
+        table.spend_before(0, 2**70)
+        assert table.numbers(0)[-2:] == (AMOUNT_MOST, AMOUNT_MOST)
+    ledger.close()
 
 
 def test_rows_survive_their_packing() -> None:

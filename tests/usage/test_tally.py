@@ -173,3 +173,22 @@ def test_metadata_of_a_client_that_comes_back_behind_the_usage_is_no_report() ->
     tally.finish()
     assert tally.reported is not None
     assert (tally.reported.input_tokens, tally.reported.output_tokens) == (10, 5000)
+
+
+@pytest.mark.parametrize("size", [10, DOCUMENT_MAX + 1])
+def test_strings_that_look_like_names_of_reports_do_not_hide_one(size: int) -> None:
+    looks = {f"k{number}": "usage" for number in range(16)}
+    answer = {"instructions": "x" * size, "usage": {"input_tokens": 5, "output_tokens": 600}, "metadata": looks}
+    tally = DocumentTally(api("openai.responses"), "o200k_base")
+    tally.feed(json.dumps(answer).encode())
+    tally.finish()
+    assert tally.reported is not None
+    assert tally.reported.output_tokens == 600
+    reported, _ = streamed("openai.responses", [event({"type": "response.completed", "response": answer})])
+    assert reported is not None
+    assert reported.output_tokens == 600
+
+
+def test_words_of_the_model_do_not_take_the_places_of_reports() -> None:
+    words = event({"choices": [{"delta": {"content": "usage"}}]}) * 20
+    assert streamed("openai.chat", [words + event({"choices": [], "usage": COUNTS}) + words])[0] == READ

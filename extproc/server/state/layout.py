@@ -44,6 +44,10 @@ PREVIOUS_AT: Final = 56
 AMOUNT: Final = Packing("=q")
 """Where the amounts are in a row, and how one is written."""
 
+AMOUNT_MOST: Final = 2**62
+"""What an amount stands at from there on: a backend may report any number of tokens, and a thousand of the largest
+reports would be more than 8 bytes hold."""
+
 NAME: Final = Packing("=HH")
 """Lengths of the names of budget and subject, which follow."""
 

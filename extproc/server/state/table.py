@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from extproc.server.state.layout import (
     AMOUNT,
+    AMOUNT_MOST,
     CHANGES_MAX,
     CURRENT_AT,
     ENTRY,
@@ -118,11 +119,11 @@ class BudgetTable:
 
     def spend(self, place: int, current: int) -> None:
         """Have an amount as what was spent in the window. To be called with the lock."""
-        AMOUNT.pack_into(self._map, ROWS_AT + place * ROW_BYTES + CURRENT_AT, current)
+        AMOUNT.pack_into(self._map, ROWS_AT + place * ROW_BYTES + CURRENT_AT, min(current, AMOUNT_MOST))
 
     def spend_before(self, place: int, previous: int) -> None:
         """The same for the window before."""
-        AMOUNT.pack_into(self._map, ROWS_AT + place * ROW_BYTES + PREVIOUS_AT, previous)
+        AMOUNT.pack_into(self._map, ROWS_AT + place * ROW_BYTES + PREVIOUS_AT, min(previous, AMOUNT_MOST))
 
     def key_at(self, place: int) -> bytes:
         """Return the key of the row at a place."""

@@ -1,5 +1,7 @@
 """The spending of one exchange: what it reserved, and what of that it took."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from extproc.protocol.record import BudgetCharge, Usage
@@ -9,6 +11,10 @@ from extproc.usage.budgets.rules import nano_usd, written
 
 ERROR_STATUS = 400
 """The first status of a response that is an error, for which providers charge nothing."""
+
+AMOUNT_MOST: Final = 2**53
+"""What an exchange can be charged, in the budget's whole numbers: a backend may report any number of tokens, and Redis
+counts exactly up to there. In money, 9 million dollars."""
 
 
 class Spending(Struct, eq=False):
@@ -50,7 +56,10 @@ class Spending(Struct, eq=False):
         """Return what each reserved part came to. `whole`: the response came to its end."""
         if self.reserved is None:
             return ()
-        return tuple([Settled(part, self._amount(part, usage, cost, whole=whole)) for part in self.reserved.taken])
+        amounts = [self._amount(part, usage, cost, whole=whole) for part in self.reserved.taken]
+        return tuple(
+            [Settled(part, min(each, AMOUNT_MOST)) for part, each in zip(self.reserved.taken, amounts, strict=True)]
+        )
 
     def _amount(self, part: ReservedPart, usage: Usage, cost: float | None, *, whole: bool) -> int:
         if part.unit == "streams" or not self.sent or self.returned:

@@ -14,6 +14,7 @@ from extproc.protocol.record import Record
 from extproc.protocol.work import RemoteAsk, WorkResult
 from extproc.testing.playbook import Playbook, request_body, request_headers, response_body, response_headers
 from extproc.transaction import Plan, Shared
+from extproc.transaction.spending.account import AMOUNT_MOST
 from extproc.usage.budgets.ledger import Ask, LedgerError, Reserved, Settled, Standing
 from extproc.usage.budgets.process import ProcessLedger
 from tests.gathered import gathered
@@ -108,6 +109,12 @@ def test_an_exchange_is_charged_what_the_provider_counted() -> None:
     assert [(each.budget, each.unit, each.amount) for each in record.budgets] == [("team", "tokens", 50.0)]
     assert used(exchanges) == 50
     assert used(exchanges, "other") == 0
+
+
+def test_a_backend_that_reports_more_than_numbers_hold_is_charged_as_much_as_they_hold() -> None:
+    exchanges = Exchanges("- {name: money, per: tenant, usd: 1000, window: 1h}")
+    exchanges.served({"usage": {"prompt_tokens": 2**53 - 1, "completion_tokens": 2**53 - 1}})
+    assert exchanges.ledger.settled == [AMOUNT_MOST]
 
 
 def test_a_budget_that_is_used_up_refuses_until_its_window_ends() -> None:
