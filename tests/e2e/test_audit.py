@@ -39,6 +39,7 @@ pipelines:
       - {use: pattern, name: names, regex: Titan, action: block}
 health: {failures: 10000, cooldown: 1ms, retry_after_max: 1ms}
 limits: {drain_timeout: 5s}
+usage: {metadata: null}
 audit:
   file: FOLDER/audit.jsonl
   sign: {file: KEYS/audit.pem}
