@@ -1,6 +1,7 @@
 """The budgets of a policy as exchanges meet them: one object per policy, made only for one that has any."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from msgspec.structs import replace
@@ -121,10 +122,10 @@ class SpendingPlan:
             if spending is None or spending.reserved is None
             else fields_of(spending.asks, spending.standings, (shared.epoch or 0.0) + now)
         )
-        set_ = {name for name, _ in fields}
-        before = headers or HeaderMutation()
-        removed = tuple([name for name in PROVIDER_LIMITS if name not in set_])
-        return HeaderMutation(before.set, (*before.remove, *removed), (*before.more, *fields))
+        removed = _removed(tuple([name for name, _ in fields]))
+        if headers is None:
+            return HeaderMutation((), removed, fields)
+        return HeaderMutation(headers.set, (*headers.remove, *removed), (*headers.more, *fields))
 
     def spent(self, shared: Shared, memory: Memory, now: float) -> AskedValues:
         """Return the parts of budgets that are used, for rules that ask before a backend is chosen."""
@@ -211,3 +212,9 @@ class SpendingPlan:
 
     def __repr__(self) -> str:
         return f"SpendingPlan({', '.join(each.name for each in self.rules)})"
+
+
+@cache
+def _removed(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a provider's headers but those of some names, of which there are as many as units are told of."""
+    return tuple([name for name in PROVIDER_LIMITS if name not in names])
