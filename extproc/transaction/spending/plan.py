@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -24,13 +23,10 @@ from extproc.transaction.spending.account import Spending
 from extproc.transaction.spending.telling import fields_of, refusal, uncountable
 from extproc.transaction.spending.work import LedgerWork, Unreserved
 from extproc.transaction.steering.misconfigured import ALWAYS_SHOWN, MisconfiguredError
-from extproc.usage.budgets.estimate import ExpectedTokens, expected
+from extproc.usage.budgets.estimate import UNPAID, ExpectedTokens, expected
 from extproc.usage.budgets.ledger import Ask, LedgerError, Reserved
 from extproc.usage.budgets.rules import Amounts, BudgetRule, Facts, nano_usd, rules_of
 from extproc.usage.prices import PriceBook
-
-_UNPAID: Final = frozenset({"anthropic.count_tokens"})
-"""APIs whose responses cost nothing and tell no usage."""
 
 
 class SpendingPlan:
@@ -159,7 +155,7 @@ class SpendingPlan:
         choice = memory.choice
         facts = self._facts(memory, "" if choice is None else choice.candidate.destination.name)
         claimed = memory.claimed
-        free = claimed is not None and claimed.api.name in _UNPAID
+        free = claimed is not None and claimed.api.name in UNPAID
         tokens = ExpectedTokens(0, 0) if free else None
         found = []
         for rule in self.rules:
