@@ -42,7 +42,6 @@ METADATA = {
     "toolUsePromptTokenCount": 5,
     "totalTokenCount": 155,
 }
-NO_AUDIO = {"input_audio_tokens": 0, "output_audio_tokens": 0}
 COUNTED = {"billed_units": {"input_tokens": 5, "output_tokens": 9}, "tokens": {"input_tokens": 71, "output_tokens": 11}}
 LLAMA = {"content": "", "stop": True, "tokens_evaluated": 12, "tokens_predicted": 40, "tokens_cached": 51}
 
@@ -50,7 +49,11 @@ LLAMA = {"content": "", "stop": True, "tokens_evaluated": 12, "tokens_predicted"
 @gathered(
     ("name", "value", "usage"),
     [
-        ("openai.chat", {**CHUNK, "usage": DETAILED}, ReportedUsage(2006, 300, 1920, None, 192, **NO_AUDIO)),
+        (
+            "openai.chat",
+            {**CHUNK, "usage": DETAILED},
+            ReportedUsage(2006, 300, 1920, None, 192, input_audio_tokens=0, output_audio_tokens=0),
+        ),
         ("openai.chat", {**CHUNK, "usage": {"prompt_tokens": 3, "completion_tokens": 5}}, ReportedUsage(3, 5)),
         ("openai.chat", {**CHUNK, "usage": {"completion_tokens": 5}}, ReportedUsage(None, 5)),
         (
