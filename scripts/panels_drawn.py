@@ -104,6 +104,8 @@ def panel_svg(drawn: Drawn, x: int, y: int) -> Iterator[str]:
         yield f'<path d="M{LEFT} {at:.1f}h{wide}" stroke="#eee"/>'
         label = written(most * part / 4, drawn.unit)
         yield f'<text x="{LEFT - 6}" y="{at + 4:.1f}" font-size="10" text-anchor="end" fill="#555">{label}</text>'
+    yield f'<text x="{LEFT}" y="{TOP + high + 11}" font-size="9" fill="#777">{last - first:.0f} s ago</text>'
+    yield f'<text x="{WIDTH - RIGHT}" y="{TOP + high + 11}" font-size="9" text-anchor="end" fill="#777">now</text>'
     for number, line in enumerate(drawn.lines):
         scaled = [
             (LEFT + wide * (at - first) / ((last - first) or 1), TOP + high - high * value / most)
@@ -152,11 +154,14 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     PICTURES.mkdir(parents=True, exist_ok=True)
     with observed(seconds) as (prometheus, _):
-        for title, panels in rows():
-            drawn = [answered(prometheus, panel, seconds) for panel in panels]
-            path = PICTURES / f"{title.lower().replace(' ', '-')}.svg"
-            path.write_text(row_svg(title, [each for each in drawn if any(line.points for line in each.lines)]))
-            print(path.relative_to(ROOT))
+        drawn = {title: [answered(prometheus, panel, seconds) for panel in panels] for title, panels in rows()}
+    empty = [each.title for panels in drawn.values() for each in panels if not each.lines]
+    if empty:
+        raise SystemExit(f"no answer to the queries of: {', '.join(empty)}; nothing is drawn")
+    for title, panels in drawn.items():
+        path = PICTURES / f"{title.lower().replace(' ', '-')}.svg"
+        path.write_text(row_svg(title, panels))
+        print(path.relative_to(ROOT))
 
 
 if __name__ == "__main__":

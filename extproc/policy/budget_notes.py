@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from extproc.policy.address import is_ip
-from extproc.policy.base import Loc, meant
+from extproc.policy.base import Loc, listed, meant
 from extproc.policy.budgets import Budget
 from extproc.policy.model import Policy
 from extproc.policy.names import NO_BACKEND
@@ -27,12 +27,12 @@ def budget_notes(policy: Policy) -> Iterator[tuple[Loc, str, str]]:
         yield ("budgets",), message, "write `default_backend: none`, or mean it"
     forgotten = [each.name for each in policy.budgets if each.window == "month" or (each.window or 0) >= LONG]
     if forgotten and policy.state.memory.file is None and policy.state.redis is None:
-        message = f"what was spent of {forgotten[0]} is forgotten when the program ends"
+        message = f"what was spent of {listed(forgotten)} is forgotten when the program ends"
         yield ("state",), message, "write state: {memory: {file: /var/lib/extproc/budgets}}, or mean it"
     if policy.usage is not None and policy.usage.source != "processor":
         blind = [each.name for each in policy.budgets if each.requests is None]
         if blind:
-            message = f"budget {blind[0]} does not see the ends of responses: usage is not counted by the processor"
+            message = f"{listed(blind)} cannot see the ends of responses: usage is not counted by the processor"
             yield ("usage", "from"), message, "write from: processor; else requests are charged what they reserved"
 
 

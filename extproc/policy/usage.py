@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from extproc.policy.base import Loc, Value, Written, matching, meant, refusal, refusals
 from extproc.policy.cost_expressions import CostExpression
 from extproc.policy.tenants import FilterNamespace
-from extproc.policy.units import Truth
+from extproc.policy.units import Count, Truth
 
 NAMESPACE: Final = "io.envoy.ai_gateway"
 """The namespace in which users of Envoy AI Gateway have their metadata."""
@@ -22,6 +22,7 @@ KEYS: Final = (
     "llm_cached_input_token",
     "llm_cache_creation_input_token",
     "llm_reasoning_token",
+    "llm_estimated_token",
     "cost_usd",
     "token_latency_ttft",
     "token_latency_itl",
@@ -85,6 +86,12 @@ class UsageMetadata(Value):
     """Keys under other names; `null` leaves one out."""
     costs: Annotated[tuple[UsageCost, ...], Field(max_length=COSTS_MAX)] = ()
     """Further numbers, each by an expression."""
+    estimate: Truth = False
+    """`true` tells Envoy with each request, before it goes on, how many tokens it is expected to take
+    (`llm_estimated_token`), for rate limits that count before the response, as Envoy's local one does: see
+    [usage.md](usage.md#the-local-rate-limit). It is the number that `budgets` reserve."""
+    estimate_output_tokens: Annotated[Count, Field(ge=1, le=10_000_000), Written("whole number", "4096")] = 1024
+    """Output tokens in the estimate of a request that states no limit of its own; as `output_tokens` of budgets."""
 
     @property
     def keys(self) -> Mapping[str, str]:

@@ -32,7 +32,7 @@ from extproc.routing.mirrors import mirror_numbers
 from extproc.routing.table import Choice, Destination, Table, compile_table
 from extproc.signals.registry import REGISTRY, SignalRegistry, current
 from extproc.transaction.auditing.settings import AuditSettings, audit_settings
-from extproc.transaction.billing import counting, told_of
+from extproc.transaction.billing import counting, estimates_of, told_of
 from extproc.transaction.claim import Claim
 from extproc.transaction.contract import CONTRACT_VERSION, answered_by
 from extproc.transaction.needs import names_route, needs_of
@@ -117,7 +117,9 @@ class Plan:
         """The reading of who calls and when; None if nobody asks."""
         # Nothing of a request depends on what it says: it is not read then, and Envoy's own routes decide.
         unnamed = not policy.models and table.passes and not table.default and not table.listed
-        limited = bool(table.permitted) or ring is not None or bool(policy.budgets)
+        self.estimates = estimates_of(policy)
+        """The expected tokens of requests that Envoy gets; None for none."""
+        limited = bool(table.permitted) or ring is not None or bool(policy.budgets) or self.estimates is not None
         self.inert = unnamed and not (self.confines or limited or self.blocks_unpriced)
         self.known = frozenset(table.names) | {name for name, _ in table.listed}
         self.meters = policy.counted_by == "processor"

@@ -41,14 +41,14 @@ def varint(number: int) -> bytes:
     return bytes(groups)
 
 
-_SHORT: Final = 2048
+SHORT: Final = 2048
 """Header fields, metadata and most server-sent events are shorter; the table takes 90 KiB."""
-_LENGTHS: Final = tuple(varint(number) for number in range(_SHORT))
+LENGTHS: Final = tuple(varint(number) for number in range(SHORT))
 
 
 def length(size: int) -> bytes:
     """The varint of a size in bytes."""
-    return _LENGTHS[size] if size < _SHORT else varint(size)
+    return LENGTHS[size] if size < SHORT else varint(size)
 
 
 def key(message: type[Message], name: str) -> bytes:
@@ -66,7 +66,7 @@ def delimited(before: bytes, value: bytes) -> bytes:
     """A whole field of bytes, text or a message; `before` is its key."""
     size = len(value)
     # Not by `length`: with it, half of the calls that an answer takes would be to that.
-    return before + (_LENGTHS[size] if size < _SHORT else varint(size)) + value
+    return before + (LENGTHS[size] if size < SHORT else varint(size)) + value
 
 
 def enclose(parts: ByteParts, *path: bytes) -> ByteParts:
@@ -75,7 +75,7 @@ def enclose(parts: ByteParts, *path: bytes) -> ByteParts:
     head = b""
     for before in path:
         size = content + len(head)
-        head = before + (_LENGTHS[size] if size < _SHORT else varint(size)) + head
+        head = before + (LENGTHS[size] if size < SHORT else varint(size)) + head
     return head, *parts
 
 

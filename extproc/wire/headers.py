@@ -5,7 +5,7 @@ from typing import Final
 
 from extproc.protocol.effects import HeaderMutation
 from extproc.protocol.headers import Field
-from extproc.wire.fields import Kept, Memo, delimited, flag, key, text, varint
+from extproc.wire.fields import LENGTHS, SHORT, Kept, Memo, delimited, flag, key, text, varint
 from extproc.wire.pb.headers_pb2 import HeaderMap, HeaderValue, HeaderValueOption
 from extproc.wire.pb.headers_pb2 import HeaderMutation as PbHeaderMutation
 
@@ -13,7 +13,7 @@ _NAME: Final = key(HeaderValue, "key")
 _VALUE: Final = key(HeaderValue, "raw_value")
 _HEADER: Final = key(HeaderValueOption, "header")
 _OVERWRITE: Final = key(HeaderValueOption, "append_action") + varint(HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD)
-_KEEP_EMPTY: Final = flag(HeaderValueOption, "keep_empty_value")
+_OVERWRITE_EMPTY: Final = _OVERWRITE + flag(HeaderValueOption, "keep_empty_value")
 _SET: Final = key(PbHeaderMutation, "set_headers")
 _REMOVE: Final = key(PbHeaderMutation, "remove_headers")
 _HEADERS: Final = key(HeaderMap, "headers")
@@ -25,8 +25,14 @@ _names: Final = Memo[str](lambda name: delimited(_NAME, text(name)))
 
 def _set(field: Field) -> bytes:
     name, value = field
-    keep = b"" if value else _KEEP_EMPTY
-    return delimited(_SET, delimited(_HEADER, _names[name] + delimited(_VALUE, value)) + _OVERWRITE + keep)
+    size = len(value)
+    # Not by `delimited`, whose three calls would be half of what a header takes.
+    header = _names[name] + _VALUE + (LENGTHS[size] if size < SHORT else varint(size)) + value
+    size = len(header)
+    option = _HEADER + (LENGTHS[size] if size < SHORT else varint(size)) + header
+    option += _OVERWRITE if value else _OVERWRITE_EMPTY
+    size = len(option)
+    return _SET + (LENGTHS[size] if size < SHORT else varint(size)) + option
 
 
 # Backends, models and credentials repeat: a plan gives the same tuples with each request for the same destination.

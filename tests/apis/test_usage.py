@@ -49,7 +49,11 @@ LLAMA = {"content": "", "stop": True, "tokens_evaluated": 12, "tokens_predicted"
 @gathered(
     ("name", "value", "usage"),
     [
-        ("openai.chat", {**CHUNK, "usage": DETAILED}, ReportedUsage(2006, 300, 1920, None, 192)),
+        (
+            "openai.chat",
+            {**CHUNK, "usage": DETAILED},
+            ReportedUsage(2006, 300, 1920, None, 192, input_audio_tokens=0, output_audio_tokens=0),
+        ),
         ("openai.chat", {**CHUNK, "usage": {"prompt_tokens": 3, "completion_tokens": 5}}, ReportedUsage(3, 5)),
         ("openai.chat", {**CHUNK, "usage": {"completion_tokens": 5}}, ReportedUsage(None, 5)),
         (
@@ -118,7 +122,7 @@ LLAMA = {"content": "", "stop": True, "tokens_evaluated": 12, "tokens_predicted"
                     }
                 },
             },
-            ReportedUsage(25, 1, 1000, 200, **ANTHROPIC),
+            ReportedUsage(25, 1, 1000, 200, **ANTHROPIC, begun=True),
         ),
         (
             "anthropic.messages",

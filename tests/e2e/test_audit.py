@@ -39,6 +39,7 @@ pipelines:
       - {use: pattern, name: names, regex: Titan, action: block}
 health: {failures: 10000, cooldown: 1ms, retry_after_max: 1ms}
 limits: {drain_timeout: 5s}
+usage: {metadata: null}
 audit:
   file: FOLDER/audit.jsonl
   sign: {file: KEYS/audit.pem}
@@ -63,7 +64,7 @@ class Audited:
     @property
     def files(self) -> list[Path]:
         """The files of the record, in their order."""
-        return sorted(self.folder.glob("audit.*.jsonl"))
+        return sorted(self.folder.glob("audit*.jsonl"))
 
     def lines(self, kind: str = "exchange") -> list[dict[str, Any]]:
         """The lines of a kind that are whole."""
@@ -225,8 +226,8 @@ def test_each_worker_has_a_file_and_sighup_goes_on_in_a_new_one(tmp_path: Path) 
         running.gateway.ask(said("two"))
         running.site.processor.signal(signal.SIGTERM)
         running.site.processor.wait()
-        for worker in (0, 1):
-            files = [str(tmp_path / f"audit.{worker}.old"), str(tmp_path / f"audit.{worker}.jsonl")]
+        for stem in ("audit", "audit.1"):
+            files = [str(tmp_path / f"{stem}.old"), str(tmp_path / f"{stem}.jsonl")]
             done = running.extproc("verify", *files, "--key", str(running.keys / "public.pem"))
             assert done.returncode == 0, done.stderr
 

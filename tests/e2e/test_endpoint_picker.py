@@ -17,7 +17,7 @@ from extproc.testing.envoy import real_envoy
 from extproc.transaction import Plan
 from tests.e2e.bodies import said
 from tests.e2e.engines import Engine, engines
-from tests.e2e.gateway import ANYWHERE, Gateway, Patch, Site, ext_proc, gateway, manager, post, site
+from tests.e2e.gateway import ANYWHERE, UNCOUNTED, Gateway, Patch, Site, ext_proc, gateway, manager, post, site
 
 pytestmark = pytest.mark.envoy
 
@@ -136,7 +136,7 @@ def test_only_endpoints_of_the_subset_are_picked_and_without_one_there_is_503() 
 @contextmanager
 def before_all(known: Site, written: str, patch: Patch = id, *, profile: Profile = "buffered") -> Iterator[Gateway]:
     """An Envoy whose cluster has the endpoints that `written` lists, before a processor that has another policy."""
-    policy = loads(written, "written.yaml")
+    policy = loads(written + UNCOUNTED, "written.yaml")
     needs = Plan.compile(policy, {}).needs
     whole = bootstrap(policy, needs=needs, endpoints=known.processor.endpoints, listen=ANYWHERE, profile=profile)
     patch(whole)

@@ -62,6 +62,7 @@ def test_gemini_with_signatures_reaches_the_client_byte_for_byte(streaming: Gate
         {"text": "", "thoughtSignature": SEALED},
     ]
     said = [{"candidates": [{"content": {"parts": [part], "role": "model"}, "index": 0}]} for part in parts]
+    said.append({"candidates": [{"finishReason": "STOP", "index": 0}]})
     backend.pieces = [f"data: {json.dumps(each)}\r\n\r\n".encode() for each in said]
     body = json.dumps({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}).encode()
     answer = streaming.send(post(body, target="/v1beta/models/g:streamGenerateContent?alt=sse"))
@@ -101,7 +102,7 @@ def test_a_credential_that_the_backend_quotes_in_two_events_does_not_reach_the_c
 ) -> None:
     key = KEYS["NORTH_KEY"]
     said = [{"choices": [{"index": 0, "delta": {"content": text}}]} for text in (f"no key {key[:6]}", key[6:], "!")]
-    raw = b"".join(f"data: {json.dumps(each)}\n\n".encode() for each in said)
+    raw = b"".join(f"data: {json.dumps(each)}\n\n".encode() for each in said) + b"data: [DONE]\n\n"
     for backend.pieces in ([raw], [raw[at : at + 9] for at in range(0, len(raw), 9)]):
         answer = streaming.send(post(json.dumps({"model": "m", "stream": True, "messages": HI}).encode()))
         events = [json.loads(line[6:]) for line in answer.body.splitlines() if line.startswith(b"data: {")]

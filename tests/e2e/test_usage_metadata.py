@@ -107,7 +107,8 @@ def test_a_client_that_leaves_has_its_tokens_in_the_record_alone(tmp_path: Path)
 
 def limited(whole: Json, port: int) -> None:
     """What the page says, with the port of the test's rate limit service."""
-    rate_filter, cluster = (each for each in snippets() if "ratelimit" in json.dumps(each))
+    named = {each["name"]: each for each in snippets() if "name" in each}
+    rate_filter, cluster = named["envoy.filters.http.ratelimit"], named["ratelimit"]
     (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
     endpoint["endpoint"]["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": port}
     whole["static_resources"]["clusters"].append(cluster)

@@ -52,7 +52,7 @@ pipelines:
       - {use: webhook, name: corp, url: "$nowhere/", timeout: 300ms, on_failure: allow}
     response: [{use: pii, action: mask}]
 budgets:
-  - {name: team, per: tenant, tokens: 100000, window: 1h}
+  - {name: team, per: tenant, tokens: 1000000, window: 1h}
   - {name: trial, per: tenant, requests: 30, window: 10s}
 audit: {file: FOLDER/audit.jsonl}
 telemetry: {otlp: {endpoint: "ENDPOINT", interval: 500ms}, traces: {}}

@@ -34,7 +34,7 @@ def noted(text: str) -> list[str]:
         (NONE + "budgets: [{name: a, per: all, tokens: 1, window: month}]", "is forgotten when the program ends"),
         (
             NONE + "usage: {from: none}\nbudgets: [{name: a, per: all, tokens: 1, window: 1m}]",
-            "does not see the ends of responses",
+            "see the ends of responses",
         ),
         (
             NONE + "budgets: [{name: a, per: all, requests: 1, window: 1m, match: {model: chap}}]",

@@ -166,14 +166,18 @@ def test_a_deadline_ends_a_call_that_waits_for_a_message() -> None:
     play(scene)
 
 
-def test_past_the_limit_of_open_exchanges_a_stream_is_sent_elsewhere() -> None:
+def test_past_twice_the_limit_of_open_exchanges_a_stream_is_sent_elsewhere() -> None:
     async def scene(worker: Worker, process: Process) -> None:
-        first, second = process(), process()
+        first, second, third, fourth = (process() for _ in range(4))
         await _asked(first, headers("/"))
         await _asked(second, headers("/"))
+        for call in (third, fourth):  # the decider's to refuse in words
+            await _asked(call, headers("/"))
+        assert worker.runtime.shared.load.refuses
         assert await ending(process()) == (grpc.StatusCode.UNAVAILABLE, "extproc_overloaded")
-        await first.done_writing()
-        await until(lambda: worker.runtime.open == 1)
+        for call in (first, third, fourth):
+            await call.done_writing()
+        await until(lambda: worker.runtime.open == 1 and not worker.runtime.shared.load.refuses)
         assert await _asked(process(), headers("/")) == ["request_headers"]
 
     play(scene, "open_exchanges: 2")

@@ -23,7 +23,8 @@ def through(pieces: list[bytes]) -> bytes:
     return b"".join(map(remover.feed, pieces)) + remover.finish()
 
 
-SAID: Final = event({"choices": [{"index": 0, "delta": {"content": "hi"}}], "usage": None})
+UNFINISHED: Final = event({"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": None}], "usage": None})
+SAID: Final = UNFINISHED + event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": None})
 EXTRA: Final = event({"choices": [], "usage": USAGE})
 DONE: Final = b"data: [DONE]\n\n"
 FORMS: Final = {
@@ -44,6 +45,12 @@ def test_any_chunks_lose_the_event_and_nothing_else(form: str, cuts: set[int]) -
     ends = sorted({0, len(body), *(at for at in cuts if at < len(body))})
     pieces = [body[start:end] for start, end in itertools.pairwise(ends)]
     assert through(pieces) == SAID + DONE
+
+
+def test_a_usage_at_the_end_of_a_stream_without_a_reason_to_finish_stays() -> None:
+    body = UNFINISHED + EXTRA + DONE
+    for size in (1, 11, 10**6):
+        assert through([body[at : at + size] for at in range(0, len(body), size)]) == body
 
 
 def test_events_that_tell_the_client_something_stay() -> None:
@@ -70,7 +77,8 @@ def test_streams_without_the_event_stay_byte_for_byte(name: str) -> None:
 
 def test_whole_events_pass_as_the_very_object_and_no_more_than_an_event_is_held() -> None:
     remover = ExtraEventRemover()
-    assert remover.feed(SAID) is SAID
+    assert remover.feed(SAID) == SAID
+    assert remover.feed(UNFINISHED) is UNFINISHED
     large = b"data: " + b"x" * (10 * EVENT_MAX)
     sent = b""
     for at in range(0, len(large), 100):

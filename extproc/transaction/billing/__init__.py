@@ -9,6 +9,7 @@ from extproc.policy import Policy
 from extproc.transaction.needs import Needs
 
 if TYPE_CHECKING:
+    from extproc.transaction.billing.estimated import RequestEstimates
     from extproc.transaction.billing.metadata import ExchangeMetadata
 
 
@@ -21,6 +22,20 @@ def told_of(policy: Policy, digest: str) -> "ExchangeMetadata | None":
         return None
     made: ExchangeMetadata = import_module("extproc.transaction.billing.metadata").ExchangeMetadata(
         policy.usage.metadata, digest
+    )
+    return made
+
+
+def estimates_of(policy: Policy) -> "RequestEstimates | None":
+    """Return what tells Envoy the expected tokens of requests; None if the policy does not ask for them."""
+    metadata = None if policy.usage is None else policy.usage.metadata
+    if metadata is None or not metadata.estimate:
+        return None
+    key = metadata.keys.get("llm_estimated_token")
+    if key is None:
+        return None
+    made: RequestEstimates = import_module("extproc.transaction.billing.estimated").RequestEstimates(
+        metadata.namespace, key, metadata.estimate_output_tokens
     )
     return made
 

@@ -103,7 +103,7 @@ def route(
         choice, turn = _choose_sealed(sealing, plan, shared, memory, asked.model, sealed, now, retried=retried)
     edits = [] if turn is FREE else turn.edits(body)
     if choice is None:
-        return _passed(plan, memory, applied(body, edits) if edits else changed)
+        return _passed(plan, memory, plain, applied(body, edits) if edits else changed)
     model = _checked(plan, choice, asked.model)
     if asked.model_span is not None and model != asked.model:  # a model in the path is changed there, with the path
         edits.append((*asked.model_span, encode(model)))
@@ -130,17 +130,24 @@ def route(
     headers = steering.headers
     if memory.strips:
         headers = HeaderMutation(headers.set, (*headers.remove, *memory.strips))
-    return Routed(headers, changed, steering, clear_route=True, metadata=steering.metadata)
+    metadata = _estimated(plan, memory, plain, steering.metadata)
+    return Routed(headers, changed, steering, clear_route=True, metadata=metadata)
 
 
-def _passed(plan: Plan, memory: Memory, changed: bytes | None) -> Routed:
+def _estimated(plan: Plan, memory: Memory, plain: bytes, metadata: Metadata | None) -> Metadata | None:
+    """Return the metadata of a request, with the tokens that it is expected to take if the policy asks for them."""
+    return metadata if plan.estimates is None else plan.estimates.joined(metadata, memory, plain)
+
+
+def _passed(plan: Plan, memory: Memory, plain: bytes, changed: bytes | None) -> Routed:
     """Leave a request for an unknown model to Envoy's own routes. Raises ClientError."""
     if plan.blocks_unpriced:
         raise unpriced()
     memory.reason = "unknown-passed"
     memory.strip_keys(plan.table.removes)
     headers = plan.unsteered.changed(HeaderMutation(remove=memory.strips))
-    return Routed(headers, changed, None, clear_route=memory.spoofed)
+    metadata = _estimated(plan, memory, plain, None)
+    return Routed(headers, changed, None, clear_route=memory.spoofed, metadata=metadata)
 
 
 def _checked(plan: Plan, choice: Choice, asked: str) -> str:
@@ -253,7 +260,8 @@ def send(mode: BodyMode, routed: Routed, body: bytes, held: int, strips: tuple[s
     steering, changed, headers = routed.steering, routed.body, routed.headers
     clear, metadata = routed.clear_route, routed.metadata
     at_once = mode in AT_ONCE
-    if at_once and steering is not None and changed is None and headers is steering.headers:
+    as_chosen = steering is not None and headers is steering.headers and metadata is steering.metadata
+    if at_once and steering is not None and changed is None and as_chosen:
         return (steering.unchanged,)
     onward = body if changed is None else changed
     # Envoy drops the length of a body that it streams, and takes ours where it is allowed: the whole body is here.

@@ -1,7 +1,7 @@
 """The budgets of a policy as exchanges meet them: one object per policy, made only for one that has any."""
 
 from collections.abc import Mapping
-from typing import Final
+from functools import cache
 
 from msgspec.structs import replace
 
@@ -23,13 +23,10 @@ from extproc.transaction.spending.account import Spending
 from extproc.transaction.spending.telling import fields_of, refusal, uncountable
 from extproc.transaction.spending.work import LedgerWork, Unreserved
 from extproc.transaction.steering.misconfigured import ALWAYS_SHOWN, MisconfiguredError
-from extproc.usage.budgets.estimate import ExpectedTokens, expected
+from extproc.usage.budgets.estimate import UNPAID, ExpectedTokens, expected
 from extproc.usage.budgets.ledger import Ask, LedgerError, Reserved
 from extproc.usage.budgets.rules import Amounts, BudgetRule, Facts, nano_usd, rules_of
 from extproc.usage.prices import PriceBook
-
-_UNPAID: Final = frozenset({"anthropic.count_tokens"})
-"""APIs whose responses cost nothing and tell no usage."""
 
 
 class SpendingPlan:
@@ -121,10 +118,10 @@ class SpendingPlan:
             if spending is None or spending.reserved is None
             else fields_of(spending.asks, spending.standings, (shared.epoch or 0.0) + now)
         )
-        set_ = {name for name, _ in fields}
-        before = headers or HeaderMutation()
-        removed = tuple([name for name in PROVIDER_LIMITS if name not in set_])
-        return HeaderMutation(before.set, (*before.remove, *removed), (*before.more, *fields))
+        removed = _removed(tuple([name for name, _ in fields]))
+        if headers is None:
+            return HeaderMutation((), removed, fields)
+        return HeaderMutation(headers.set, (*headers.remove, *removed), (*headers.more, *fields))
 
     def spent(self, shared: Shared, memory: Memory, now: float) -> AskedValues:
         """Return the parts of budgets that are used, for rules that ask before a backend is chosen."""
@@ -158,7 +155,7 @@ class SpendingPlan:
         choice = memory.choice
         facts = self._facts(memory, "" if choice is None else choice.candidate.destination.name)
         claimed = memory.claimed
-        free = claimed is not None and claimed.api.name in _UNPAID
+        free = claimed is not None and claimed.api.name in UNPAID
         tokens = ExpectedTokens(0, 0) if free else None
         found = []
         for rule in self.rules:
@@ -211,3 +208,9 @@ class SpendingPlan:
 
     def __repr__(self) -> str:
         return f"SpendingPlan({', '.join(each.name for each in self.rules)})"
+
+
+@cache
+def _removed(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a provider's headers but those of some names, of which there are as many as units are told of."""
+    return tuple([name for name in PROVIDER_LIMITS if name not in names])

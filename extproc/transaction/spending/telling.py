@@ -59,22 +59,30 @@ def uncountable() -> ClientError:
 
 def fields_of(asks: Iterable[Ask], standings: Iterable[Standing], now: float) -> tuple[Field, ...]:
     """Return the headers that tell how the tightest enforced budget of each unit stands."""
-    tightest: dict[BudgetUnit, tuple[float, Ask, Standing]] = {}
+    tightest: dict[BudgetUnit, tuple[Ask, Standing]] = {}
     for ask, standing in zip(asks, standings, strict=True):
-        if not ask.enforced or ask.unit not in TOLD:
-            continue
-        left = standing.remaining / standing.limit if standing.limit else 0.0
-        if ask.unit not in tightest or left < tightest[ask.unit][0]:
-            tightest[ask.unit] = left, ask, standing
-    found: list[Field] = []
-    for unit, (_, ask, standing) in tightest.items():
-        reset = max(0, ceil(ask.period.end - now))
+        unit = ask.unit
+        if ask.enforced and unit in TOLD and (unit not in tightest or _left(standing) < _left(tightest[unit][1])):
+            tightest[unit] = ask, standing
+    found: tuple[Field, ...] = ()
+    for unit, (ask, standing) in tightest.items():
+        limit, remaining, reset = _NAMES[unit]
+        form = _money if unit == "usd" else _WHOLE
+        seconds = ceil(ask.period.end - now)
         found += (
-            (f"x-ratelimit-limit-{unit}", _number(unit, standing.limit)),
-            (f"x-ratelimit-remaining-{unit}", _number(unit, standing.remaining)),
-            (f"x-ratelimit-reset-{unit}", b"%ds" % reset),
+            (limit, form(standing.limit)),
+            (remaining, form(standing.remaining)),
+            (reset, b"%ds" % max(0, seconds)),
         )
-    return tuple(found)
+    return found
+
+
+_NAMES: Final = {unit: tuple(f"x-ratelimit-{what}-{unit}" for what in ("limit", "remaining", "reset")) for unit in TOLD}
+_WHOLE: Final = b"%d".__mod__
+
+
+def _left(standing: Standing) -> float:
+    return standing.remaining / standing.limit if standing.limit else 0.0
 
 
 _NEVER: Final = float("inf")
@@ -86,5 +94,5 @@ def _wait(ask: Ask, standing: Standing) -> float:
     return _NEVER if standing.wait is None else standing.wait
 
 
-def _number(unit: BudgetUnit, amount: int) -> bytes:
-    return (f"{written(unit, amount):.6f}" if unit == "usd" else str(amount)).encode()
+def _money(amount: int) -> bytes:
+    return b"%.6f" % written("usd", amount)

@@ -17,6 +17,9 @@ MEDIA_TOKENS: Final = 1105
 RUN: Final = 2048
 """Bytes without a space or a quote from which on they are taken for a picture's: of a small one in base64."""
 
+UNPAID: Final = frozenset({"anthropic.count_tokens"})
+"""APIs whose responses cost nothing and tell no usage."""
+
 LIMIT_MOST: Final = 10_000_000
 """Output tokens that a request can state; what is beyond it stands for this."""
 

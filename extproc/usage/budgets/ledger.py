@@ -69,7 +69,7 @@ class Standing(Struct, frozen=True, gc=False):
     @property
     def remaining(self) -> int:
         """What is left."""
-        return max(0, self.limit - self.used)
+        return self.limit - self.used if self.used < self.limit else 0
 
 
 class ReservedPart(Struct, frozen=True, gc=False):

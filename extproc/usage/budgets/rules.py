@@ -47,15 +47,23 @@ class BudgetRule:
     """One budget of a policy."""
 
     __slots__ = (
-        "_accounts", "_budget", "_definition", "_limits", "_match", "_window", "enforced", "limit", "name",
-        "output_tokens", "unit",
+        "_accounts", "_definition", "_header", "_limits", "_match", "_per", "_window", "counts_tokens", "enforced",
+        "limit", "name", "needs_price", "of_keys", "output_tokens", "unit",
     )  # fmt: skip
 
     def __init__(self, budget: Budget, zone: str) -> None:
-        self._budget = budget
-        self._match = budget.match
+        self._per = budget.per
+        self._header = budget.header
+        match = budget.match
+        self._match = None if match.tenant is match.model is match.backend is None else match
         self.name = budget.name
         self.unit: BudgetUnit = budget.unit
+        self.needs_price = budget.unit == "usd"
+        """True if it counts money."""
+        self.counts_tokens = budget.unit in {"tokens", "usd"}
+        """True if it depends on the tokens of requests."""
+        self.of_keys = budget.per == "key"
+        """True if virtual keys are its subjects, which may have limits of their own."""
         self.enforced = budget.mode == "enforce"
         self.output_tokens = budget.output_tokens
         self.limit = whole(self.unit, budget.limit)
@@ -67,21 +75,6 @@ class BudgetRule:
         self._accounts: dict[str, Account] = {}
 
     @property
-    def needs_price(self) -> bool:
-        """True if it counts money."""
-        return self.unit == "usd"
-
-    @property
-    def of_keys(self) -> bool:
-        """True if virtual keys are its subjects, which may have limits of their own."""
-        return self._budget.per == "key"
-
-    @property
-    def counts_tokens(self) -> bool:
-        """True if it depends on the tokens of requests."""
-        return self.unit in {"tokens", "usd"}
-
-    @property
     def window(self) -> BudgetWindow | None:
         """Return its windows; None for streams."""
         return self._window
@@ -89,7 +82,7 @@ class BudgetRule:
     def matches(self, facts: Facts) -> bool:
         """True if it is for a request."""
         match = self._match
-        return (
+        return match is None or (
             (match.tenant is None or match.tenant == facts.tenant)
             and (match.model is None or match.model == facts.model)
             and (match.backend is None or match.backend == facts.backend)
@@ -97,10 +90,9 @@ class BudgetRule:
 
     def subject(self, facts: Facts) -> str:
         """Return whose account a request takes from; empty for the one that those without a subject share."""
-        header = self._budget.header
-        if header is not None:
-            return facts.headers.get(header, "")
-        match self._budget.per:
+        if self._header is not None:
+            return facts.headers.get(self._header, "")
+        match self._per:
             case "tenant":
                 return facts.tenant
             case "key":
@@ -127,9 +119,14 @@ class BudgetRule:
 
     def ask(self, subject: str, amount: int, now: float, own: float | None = None) -> Ask:
         """Return the ask for an amount. `own`: the limit that a virtual key has of its own, in the budget's unit."""
-        limit = self._limits.get(subject, self.limit) if own is None else whole(self.unit, own)
-        sliding = self._window is not None and self._window.sliding
-        return Ask(self.account(subject), self.unit, amount, limit, self.period(now), sliding, self.enforced)
+        if own is not None:
+            limit = whole(self.unit, own)
+        else:
+            limit = self._limits.get(subject, self.limit) if self._limits else self.limit
+        account, window = self.account(subject), self._window
+        if window is None:
+            return Ask(account, self.unit, amount, limit, LASTING, enforced=self.enforced)
+        return Ask(account, self.unit, amount, limit, window.period(now), window.sliding, self.enforced)
 
     def amount(self, amounts: Amounts) -> int | None:
         """Return how much of the budget a request takes; None if that needs a price that is not known."""

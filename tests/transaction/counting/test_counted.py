@@ -40,6 +40,7 @@ def said(text: str) -> bytes:
     return event({"choices": [{"index": 0, "delta": {"content": text}}]})
 
 
+STOP: Final = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
 EXTRA: Final = event({"choices": [], "usage": COUNTS})
 DONE: Final = b"data: [DONE]\n\n"
 
@@ -123,9 +124,10 @@ def test_the_event_that_was_asked_for_is_taken_out_of_the_stream(mode: BodyMode,
     exchange = Exchange(counted(pipeline), mode, body=b'{"model":"plain","stream":true,"messages":[]}')
     assert json.loads(exchange.onward)["stream_options"] == {"include_usage": True}
     exchange.answered(SSE)
-    body = said("hello ") + said("there") + EXTRA + DONE
+    answer = said("hello ") + said("there") + STOP
+    body = answer + EXTRA + DONE
     sent = b"".join(exchange.piece(body[at : at + size]) for at in range(0, len(body), size))
-    assert sent + exchange.piece(b"", end=True) == said("hello ") + said("there") + DONE
+    assert sent + exchange.piece(b"", end=True) == answer + DONE
     assert of(exchange.leaves()) == (20, 30, 4, None)
 
 
@@ -228,6 +230,8 @@ def test_a_piece_with_the_event_is_no_piece_that_passes() -> None:
     tap = exchange.envoy.transaction.tap
     assert tap is not None
     assert tap(said("hello"))
+    assert tap(STOP) is False
+    assert exchange.piece(STOP) == STOP
     assert tap(EXTRA) is False
     assert exchange.piece(EXTRA) == b""
     assert tap(DONE[:5]) is False
