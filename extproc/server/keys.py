@@ -5,6 +5,7 @@ compile. So each worker looks at the file by itself; the policy and what was com
 """
 
 import asyncio
+import stat
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -83,10 +84,12 @@ def look(path: Path, seen: Signature | None) -> tuple[Signature | None, KeyRing 
     """Return the state of a file with its keys, or with what is wrong; None if it is still as it was `seen`."""
     found: Signature | None = None
     try:
-        stat = path.stat()
-        found = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        is_now = path.stat()
+        found = (is_now.st_dev, is_now.st_ino, is_now.st_size, is_now.st_mtime_ns)
         if found == seen:
             return None
+        if stat.S_ISFIFO(is_now.st_mode):  # whoever opens one waits for a writer
+            return found, None, "it is a pipe"
         raw = read_file(path, KEY_FILE_MAX + 1)
     except OSError as error:
         return found, None, f"it cannot be read: {error.strerror}"

@@ -14,26 +14,14 @@ from extproc.protocol.messages import Body, Headers, Side, Trailers
 from extproc.protocol.modes import BodyMode, ProtocolConfig
 from extproc.protocol.states import MessageKind, SideState, advance
 from extproc.protocol.work import WorkResult
-from extproc.transaction.answers import (
-    NOTHING,
-    PASS_RESPONSE_BODY,
-    PASS_RESPONSE_HEADERS,
-    PASS_RESPONSE_TRAILERS,
-    Effects,
-)
+from extproc.transaction.answers import NOTHING, PASS, PASS_RESPONSE_BODY, PASS_RESPONSE_HEADERS, Effects
 from extproc.transaction.counting.edited_stream import EditedStream, tapped
 from extproc.transaction.counting.exchange_usage import ExchangeUsage
 from extproc.transaction.findings import Findings
 from extproc.transaction.lanes import Lane, Tap
 from extproc.transaction.mcp.requests import session_named
 from extproc.transaction.memory import ERROR, Memory
-from extproc.transaction.outcome import (
-    FROM_UPSTREAM,
-    details_of,
-    exhausted,
-    length_of,
-    status_of,
-)
+from extproc.transaction.outcome import FROM_UPSTREAM, details_of, exhausted, length_of, status_of
 from extproc.transaction.plan import Plan
 from extproc.transaction.requests.picks import settle
 from extproc.transaction.requests.weighed import note_written
@@ -223,7 +211,7 @@ class ResponseSide:
         """Ends the body, where an end mark did not, and passes the trailers on."""
         self.state = advance(self.mode, self.state, MessageKind.TRAILERS, Side.RESPONSE)
         if self._answer is None:
-            return PASS_RESPONSE_TRAILERS
+            return PASS[Side.RESPONSE, Phase.TRAILERS]
         effects = self._answer.trailers(now)
         # A filter that buffers sends trailers only once its one message is answered, which it is not, or fails by.
         return effects if self._proof is None else self._prove(self._proof.came(effects))

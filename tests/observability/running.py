@@ -55,6 +55,7 @@ budgets:
   - {name: team, per: tenant, tokens: 1000000, window: 1h}
   - {name: trial, per: tenant, requests: 30, window: 10s}
 audit: {file: FOLDER/audit.jsonl}
+usage: {metadata: null}
 telemetry: {otlp: {endpoint: "ENDPOINT", interval: 500ms}, traces: {}}
 limits: {request_timeout: 20s, drain_timeout: 5s}
 """

@@ -1,6 +1,7 @@
 """A worker reads the file of virtual keys again when it changes, and keeps what it knew if the file is wrong."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,3 +144,11 @@ def test_a_watch_that_has_no_file_does_nothing() -> None:
         await watch.close()
 
     asyncio.run(main())
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "keys.jsonl"
+    os.mkfifo(file)
+    found = look(file, None)
+    assert found is not None
+    assert found[1:] == (None, "it is a pipe")

@@ -6,6 +6,7 @@ that a swapped one shows as another file.
 """
 
 import os
+import stat
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
@@ -21,6 +22,9 @@ READ_EVERY: Final = 10.0
 """Seconds after which files are read although `stat` shows no change: some file systems count in whole seconds."""
 
 _Mark: TypeAlias = tuple[int, int, int, int, int]
+
+_PIPE: Final[_Mark] = (0, 0, 0, 0, 0)
+"""The mark of a named pipe, which is never read again: who opens one waits for a writer, for ever if none comes."""
 
 
 class FileWatch:
@@ -54,6 +58,8 @@ class FileWatch:
             if path in self._marks and self._marks[path] == mark and not anyway:
                 continue
             self._marks[path] = mark
+            if mark == _PIPE:
+                continue
             found = seen(path, read.most)
             if found == read:
                 self._differing.pop(path, None)
@@ -67,4 +73,6 @@ def _mark(path: str) -> _Mark | None:
         found = os.stat(path)  # noqa: PTH116  - some 100,000 of these a day and file
     except (OSError, ValueError):
         return None
+    if stat.S_ISFIFO(found.st_mode):
+        return _PIPE
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

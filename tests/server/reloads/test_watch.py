@@ -100,3 +100,15 @@ def test_reading_remembers_what_was_read_and_what_could_not_be(tmp_path: Path) -
         read(tmp_path / "none", MOST)
     assert read.seen == (seen(str(path), MOST), seen(str(tmp_path / "none"), MOST))
     assert "secret" not in repr(read.seen)
+
+
+def test_a_file_that_became_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("one")
+    watch = watched(path)
+    path.unlink()
+    os.mkfifo(path)
+    assert watch.differing(2 * READ_EVERY) == {}
+    path.unlink()
+    path.write_text("two")
+    assert list(watch.differing(3 * READ_EVERY)) == [str(path)]
