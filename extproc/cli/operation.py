@@ -1,4 +1,4 @@
-"""What a policy counts, limits and records, a line each: the part of the summary of `extproc check` about operation."""
+"""The part of the summary of `extproc check` about operation: usage, budgets, state and audit record, a line each."""
 
 from collections.abc import Iterator
 

@@ -13,7 +13,7 @@ _WHAT: Final = {
     FITS.name: "model at a backend",
     SPENT.name: "budget, but per backend, which is not chosen yet,",
 }
-"""What each signal is asked about."""
+"""The subject that each signal is asked about."""
 
 
 def asked_of_backends(policy: object) -> Iterator[PlacedError]:

@@ -106,7 +106,7 @@ class Budget(Value):
     `sliding`: the last `window` counts at every moment, where the part of the window before is taken as evenly
     spent."""
     action: Literal["block"] = "block"
-    """What becomes of a request without room: `block` answers 429."""
+    """The treatment of a request without room: `block` answers 429."""
     mode: Literal["enforce", "shadow"] = "enforce"
     """`shadow`: the budget is counted and recorded, and refuses nothing."""
     match: BudgetMatch = BudgetMatch()

@@ -11,7 +11,7 @@ from extproc.policy.telemetry import OtlpAddress
 
 
 class Collector(Struct, frozen=True):
-    """Where metrics and traces go. Has no rendering: it holds a credential.
+    """The destination of metrics and traces. Has no rendering: it holds a credential.
 
     `fields`: header fields of each export. `ca`: PEM of the authorities to trust; None for the system's.
     """

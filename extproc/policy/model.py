@@ -63,7 +63,7 @@ class Policy(Value):
     budgets: Annotated[tuple[Budget, ...], Field(max_length=BUDGETS_MAX)] = ()
     """Limits on what tenants, keys, models and backends may take in a time; see [budgets.md](budgets.md)."""
     state: State = State()
-    """Where budgets are kept."""
+    """The state of budgets: memory, or Redis."""
     time_zone: TimeZone = UTC_NAME
     """The zone that the signal `time` and days of budgets are in, by its name in the IANA time zone database."""
     mcp: Mcp | None = None
@@ -106,7 +106,7 @@ class Policy(Value):
 
     @property
     def counted_by(self) -> UsageFrom:
-        """Who counts the tokens of responses."""
+        """The one who counts the tokens of responses."""
         return "processor" if self.usage is None else self.usage.source
 
     def backend(self, name: str) -> Backend:

@@ -115,9 +115,9 @@ class RedisState(Value):
     """The beginning of all keys, in braces, so that a cluster keeps them on one server. Gateways with the same prefix
     share their budgets."""
     timeout: Annotated[Seconds, Field(ge=TIMEOUT_LEAST, le=TIMEOUT_MOST)] = 0.02
-    """How long a request waits for the server."""
+    """Time for which a request waits for the server."""
     on_failure: Literal["block", "allow"] = "block"
-    """What becomes of a request that cannot be counted, because the server does not answer, is full, or answers with an
+    """The fate of a request that cannot be counted, because the server does not answer, is full, or answers with an
     error: `block` answers 503; `allow` serves it, uncounted."""
 
     @model_validator(mode="after")

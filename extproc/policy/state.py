@@ -20,7 +20,7 @@ class MemoryState(Value):
     """Subjects that are counted at once, over all budgets; one takes 576 bytes. Those whose windows are over make room.
     A file keeps the size that it was made with."""
     on_failure: Literal["block", "allow"] = "block"
-    """What becomes of a request that cannot be counted, because there is no room for its subject or the file is broken:
+    """The fate of a request that cannot be counted, because there is no room for its subject or the file is broken:
     `block` answers 503; `allow` serves it, uncounted."""
 
 
@@ -34,5 +34,5 @@ class State(Value):
 
     @property
     def on_failure(self) -> Literal["block", "allow"]:
-        """What becomes of a request that cannot be counted."""
+        """The treatment of a request that cannot be counted."""
         return self.memory.on_failure if self.redis is None else self.redis.on_failure

@@ -124,14 +124,14 @@ class UsageMetadata(Value):
 
 
 UsageFrom: TypeAlias = Literal["processor", "envoy", "none"]
-"""Who counts: the processor, Envoy's own filter, or nobody."""
+"""The one who counts: the processor, Envoy's own filter, or nobody."""
 
 
 class UsageSection(Value):
     """The counting of tokens, and what is told of them."""
 
     source: Annotated[UsageFrom, Field(alias="from")] = "processor"
-    """Who reads the tokens in responses: the `processor`, which estimates them if the provider reports none; `envoy`,
+    """The reader of tokens in responses: the `processor`, which estimates them if the provider reports none; `envoy`,
     whose filter `ai_protocol_manager` does (see [usage.md](usage.md#counted-by-envoy)); or `none`."""
     tokenizer: Truth = False
     """`true` loads the tokenizer of the extra `tokens` with the policy, so that estimates are counted by it: 0.7 s and

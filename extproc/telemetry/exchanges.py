@@ -63,7 +63,7 @@ _KINDS: Final[dict[str, tuple[Family, tuple[str, ...]]]] = {
     "cache_creation_input": (TOKEN_USAGE, ("cache_creation_input",)),
     "reasoning": (TOKEN_USAGE, ("reasoning",)),
 }
-"""What is observed of an exchange, with the last label of the family that has one of its own."""
+"""The numbers that are observed of an exchange, with the last label of the family that has one of its own."""
 
 
 def error_type(record: Record) -> str:

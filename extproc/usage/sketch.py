@@ -1,4 +1,4 @@
-"""What is kept of a request until its response has reported the tokens: enough to estimate its input."""
+"""The parts of a request that are kept until its response has reported the tokens: enough to estimate its input."""
 
 from typing import Final
 

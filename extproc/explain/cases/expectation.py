@@ -1,4 +1,4 @@
-"""What a case expects of an explanation, and where that differs."""
+"""The expectations of a case, and the differences of an explanation from them."""
 
 import json
 import math

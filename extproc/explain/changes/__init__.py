@@ -1,1 +1,1 @@
-"""What a change of a policy means: by what both versions say, not by their lines."""
+"""The meaning of a change of a policy: by what both versions say, not by their lines."""

@@ -1,4 +1,4 @@
-"""Whether a change loosens the protection that a policy gives, or tightens it."""
+"""Changes that loosen the protection that a policy gives, and changes that tighten it."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias

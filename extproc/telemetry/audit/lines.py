@@ -11,7 +11,7 @@ FORMAT: Final = 1
 """The version of the format, in each line."""
 
 Kind: TypeAlias = Literal["open", "exchange", "attempt", "checkpoint", "lost", "rotate", "continue", "close"]
-"""What a line is. All but `exchange` and `attempt` are the writer's own, and signed if it has a key."""
+"""The kinds of lines. All but `exchange` and `attempt` are the writer's own, and signed if it has a key."""
 
 UNSIGNED: Final[frozenset[str]] = frozenset({"exchange", "attempt"})
 """The kinds of lines that have no signature of their own."""
